@@ -1,0 +1,97 @@
+"""A request as a value: verb, safe path, query, body. Knows nothing of hosts, keys or sockets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO, Literal
+from urllib.parse import quote
+
+from ..errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from .jsonio import JsonObject
+
+KeyKind = Literal["app", "dataset"]
+"""Which of the two credentials an operation needs."""
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """One file of a multipart body.
+
+    Attributes:
+        field: Name of the form field.
+        filename: As the server shall see it.
+        content: Bytes, or an open binary file that is read once while sending.
+        mime_type: Its content type.
+    """
+
+    field: str
+    filename: str
+    content: bytes | BinaryIO = field(repr=False)
+    mime_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to send, relative to the base URL.
+
+    Attributes:
+        method: HTTP verb.
+        path: Percent-encoded path, starting with `/`.
+        key: Which credential goes with it.
+        query: Parameters; repeated names are allowed.
+        json: JSON body, or `None`.
+        form: Text fields of a multipart body, used with `files`.
+        files: File parts; makes the body multipart.
+        headers: Extra headers of this request.
+    """
+
+    method: str
+    path: str
+    key: KeyKind = "app"
+    query: tuple[tuple[str, str], ...] = ()
+    json: JsonObject | None = None
+    form: Mapping[str, str] = field(default_factory=dict)
+    files: tuple[FilePart, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def replayable(self) -> bool:
+        """Whether the body can be sent a second time (an open file cannot)."""
+        return all(isinstance(part.content, bytes) for part in self.files)
+
+
+def path_of(template: str, **values: str) -> str:
+    """Fill a path template with ids, percent-encoded with no safe characters.
+
+    Raises:
+        InvalidArgument: An id is empty, `.` or `..`, or has control characters. A dot segment would be folded by the
+            HTTP library and reach another route with the key attached.
+    """
+
+    def one(match: re.Match[str]) -> str:
+        return quote(segment(match[1], values[match[1]]), safe="")
+
+    return _PLACEHOLDER.sub(one, template)
+
+
+def segment(name: str, value: str) -> str:
+    """`value` if it can stand in a path, otherwise `InvalidArgument`."""
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidArgument(f"{name} must be a non-empty string")
+    if value in (".", "..") or _CONTROL.search(value):
+        raise InvalidArgument(f"{name} must not be a dot segment or contain control characters")
+    return value
+
+
+def header_value(name: str, value: str) -> str:
+    """`value` if it can stand in a header, otherwise `InvalidArgument`."""
+    if _CONTROL.search(value) or not value.isascii():
+        raise InvalidArgument(f"{name} must be ASCII without control characters")
+    return value
