@@ -1,0 +1,140 @@
+"""The way from a run to one listening client: frames in order, one chunk each, pings in between, nothing buffered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from enum import Enum
+from typing import Any, Union
+
+from starlette.types import Receive, Scope, Send
+
+from .frames import PING
+from .state import State
+
+
+class Signal(Enum):
+    """What a run may tell the channel besides frames."""
+
+    END = "the stream is over"
+    CUT = "break the connection off"
+    HUSH = "no pings from here on"
+
+
+Item = Union[bytes, Signal]
+
+
+class ConnectionCut(Exception):
+    """Leaves the application so that the server breaks the connection off."""
+
+
+class Channel:
+    """A queue of one place: the run waits until the client has been handed the frame before."""
+
+    def __init__(self) -> None:
+        self.listened = True
+        self._items: asyncio.Queue[Item] = asyncio.Queue(maxsize=1)
+
+    async def put(self, item: Item) -> None:
+        """Hand over a frame; it vanishes when nobody listens any more."""
+        if self.listened:
+            await self._items.put(item)
+        else:
+            await asyncio.sleep(0)
+
+    async def get(self) -> Item:
+        """The next item."""
+        return await self._items.get()
+
+    def leave(self) -> None:
+        """The client is gone: let a waiting run go on."""
+        self.listened = False
+        while not self._items.empty():
+            self._items.get_nowait()
+
+
+async def gone(receive: Receive) -> None:
+    """Return when the client has closed the connection; the body must have been read before."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+class EventStream:
+    """The response of a streaming call: an ASGI application that runs a producer and sends what it puts in a channel.
+
+    Args:
+        state: The server's state.
+        channel: What the producer fills.
+        producer: The work; it ends with `Signal.END` or `Signal.CUT`.
+        task_id: Named in `disconnects` when the client leaves early.
+        outlives_client: Whether the work goes on without a listener.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        channel: Channel,
+        producer: Callable[[], Coroutine[Any, Any, None]],
+        *,
+        task_id: str,
+        outlives_client: bool = False,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self._state = state
+        self._channel = channel
+        self._producer = producer
+        self._task_id = task_id
+        self._outlives_client = outlives_client
+        self._headers = {"content-type": "text/event-stream; charset=utf-8", **(headers or {})}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        headers = [(name.encode(), value.encode()) for name, value in self._headers.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        work = self._state.in_background(self._producer())
+        left = asyncio.ensure_future(gone(receive))
+        try:
+            async for chunk in self._chunks(left):
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if not left.done():
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            left.cancel()
+            self._channel.leave()
+            if not self._outlives_client:
+                work.cancel()
+
+    async def _chunks(self, left: asyncio.Future[None]) -> AsyncIterator[bytes]:
+        now = asyncio.get_running_loop().time
+        interval = self._state.timing.ping_interval_s
+        next_ping: float | None = now() + interval
+        getter = asyncio.ensure_future(self._channel.get())
+        try:
+            while True:
+                timeout = None if next_ping is None else max(0.0, next_ping - now())
+                await asyncio.wait({getter, left}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+                if left.done():
+                    self._note_leaving()
+                    return
+                # Pings keep a grid of their own and also fall between flowing tokens.
+                if next_ping is not None and now() >= next_ping:
+                    next_ping += interval * (1 + (now() - next_ping) // interval)
+                    yield PING
+                if not getter.done():
+                    continue
+                item = getter.result()
+                if item is Signal.END:
+                    return
+                if item is Signal.CUT:
+                    raise ConnectionCut
+                if item is Signal.HUSH:
+                    next_ping = None
+                elif isinstance(item, bytes):
+                    yield item
+                getter = asyncio.ensure_future(self._channel.get())
+        finally:
+            getter.cancel()
+
+    def _note_leaving(self) -> None:
+        if not self._state.closing:
+            self._state.record(self._state.disconnects, self._task_id)

@@ -1,0 +1,150 @@
+"""The nodes of a running graph: which one is open, what it said, and its started, retry and finished frames."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from . import frames, words
+from .run import Run
+from .says import Node
+
+SendData = Callable[[str, Mapping[str, Any]], Awaitable[None]]
+
+MODEL = {"model_provider": "local/scripted", "model_name": "local-dify"}
+
+
+@dataclass
+class OpenNode:
+    """A node between its started and its finished frame."""
+
+    node: Node
+    node_id: str
+    started: dict[str, Any]
+    began: float
+    implicit: bool
+    iteration: tuple[str, int] | None
+    inputs: dict[str, Any]
+    outputs: dict[str, Any] | None
+    text: str = ""
+    reasoning: str = ""
+    retries: int = 0
+
+
+class NodeTracker:
+    """Opens and closes nodes and adds up what they cost."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._open: list[OpenNode] = []
+        self.steps = 0
+        self.exceptions = 0
+        self.total_tokens = 0
+        self.usage: dict[str, Any] | None = None
+        self.last_type = ""
+
+    @property
+    def current(self) -> OpenNode | None:
+        """The innermost open node."""
+        return self._open[-1] if self._open else None
+
+    async def start(
+        self, node: Node, send: SendData, *, implicit: bool = False, iteration: tuple[str, int] | None = None
+    ) -> OpenNode:
+        """Send `node_started`."""
+        node_id = node.id or node.type.replace("-", "_")
+        title = node.title or node.type.replace("-", " ").capitalize()
+        created_at, execution_id = self._run.state.now(), self._run.state.new_id("node")
+        started = frames.node_started(
+            execution_id, node_id, node.type, title, created_at, iteration_id=iteration[0] if iteration else None
+        )
+        self.steps += 1
+        self.last_type = node.type
+        outputs = None if node.outputs is None else dict(node.outputs)
+        inputs = dict(node.inputs or {})
+        began = self._run.elapsed()
+        self._open.append(OpenNode(node, node_id, started, began, implicit, iteration, inputs, outputs))
+        await send("node_started", started)
+        return self._open[-1]
+
+    async def retry(self, error: str, send: SendData) -> None:
+        """Send `node_retry` for the open node."""
+        node = self.current
+        if node is None:
+            raise TypeError("Retry can only be said inside a Node.")
+        node.retries += 1
+        await send("node_retry", {**self._ended(node, "retry", error, {}, {}), "retry_index": node.retries})
+
+    async def finish(self, send: SendData) -> None:
+        """Send `node_finished` for the open node."""
+        node = self._open.pop()
+        error = node.node.error
+        if node.node.status == "exception":
+            self.exceptions += 1
+            error = error or "Unknown error"
+        failed = node.node.status == "failed"
+        process_data = {} if failed else self._process_data(node)
+        outputs = {} if failed else dict(node.outputs or {})
+        await send("node_finished", self._ended(node, node.node.status, error, process_data, outputs))
+
+    async def fail_open(self, error: str, send: SendData) -> None:
+        """Every open node fails, the innermost first."""
+        while self._open:
+            node = self._open.pop()
+            await send("node_finished", self._ended(node, "failed", error, {}, {}))
+
+    def _process_data(self, node: OpenNode) -> dict[str, Any]:
+        kind = node.node.type
+        if kind == "start":
+            node.inputs = node.inputs or dict(self._run.inputs)
+            node.outputs = dict(node.inputs) if node.outputs is None else node.outputs
+        elif kind == "llm":
+            return self._model_call(node)
+        elif kind == "knowledge-retrieval":
+            return {"usage": frames.no_usage()}
+        return {}
+
+    def _model_call(self, node: OpenNode) -> dict[str, Any]:
+        prompt = str(node.inputs.pop("prompt", "")) or self._run.query or " ".join(map(str, self._run.inputs.values()))
+        text = node.text or str((node.outputs or {}).get("text", ""))
+        latency = round(self._run.elapsed() - node.began, 3)
+        self.usage = frames.usage(words.count(prompt), words.count(text), latency=latency)
+        self.total_tokens += self.usage["total_tokens"]
+        node.inputs = {**MODEL, **node.inputs}
+        if node.outputs is None:
+            said = {"text": text, "reasoning_content": node.reasoning}
+            node.outputs = {**said, "usage": self.usage, "finish_reason": "stop"}
+        prompts = [{"role": "user", "text": prompt, "files": []}]
+        return {"model_mode": "chat", "prompts": prompts, "usage": self.usage, "finish_reason": "stop", **MODEL}
+
+    def _ended(
+        self, node: OpenNode, status: str, error: str | None, process_data: dict[str, Any], outputs: dict[str, Any]
+    ) -> dict[str, Any]:
+        if node.node.type in {"start", "llm"} and status != "failed":
+            outputs = dict(node.outputs or {})
+        if node.node.type == "llm" and status == "failed":
+            node.inputs = {**MODEL, **node.inputs}
+        return frames.node_finished(
+            node.started,
+            inputs=node.inputs,
+            outputs=outputs,
+            process_data=process_data,
+            status=status,
+            error=error,
+            elapsed_time=round(self._run.elapsed() - node.began, 6),
+            execution_metadata=self._metadata(node, status),
+            finished_at=self._run.state.now(),
+        )
+
+    def _metadata(self, node: OpenNode, status: str) -> dict[str, Any] | None:
+        metadata: dict[str, Any] = {}
+        if status == "exception":
+            metadata["error_strategy"] = "default-value"
+        elif status == "succeeded" and node.node.type == "llm" and self.usage:
+            metadata = {key: self.usage[key] for key in ("total_tokens", "total_price", "currency")}
+        elif status == "succeeded" and node.node.type == "knowledge-retrieval":
+            metadata = {"total_tokens": 0, "total_price": "0.0", "currency": "USD"}
+        if node.iteration:
+            metadata.update(iteration_id=node.iteration[0], iteration_index=node.iteration[1])
+        return metadata or None

@@ -1,0 +1,210 @@
+"""What a script can say: small frozen values, one per thing a Dify run can do on the wire.
+
+A script knows nothing of frames, sockets or modes; the writers (`easy`, `flow`) turn these values into the frames of the
+app's mode.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+from .datasets import Hit
+
+
+@dataclass(frozen=True)
+class Text:
+    """One token of the answer; it becomes one `message`, `agent_message` or `text_chunk` frame."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Reasoning:
+    """A piece of thinking: `reasoning_chunk` in chatflows and workflows, inline `<think>` text in the other modes."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class File:
+    """A file made by the app.
+
+    Args:
+        url: Where it can be fetched.
+        type: `image`, `document`, `audio`, `video` or `custom`.
+        filename: Taken from the URL when empty.
+        mime_type: What the file says it is.
+    """
+
+    url: str
+    type: str = "image"
+    filename: str = ""
+    mime_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One tool call of an agent, with what the tool answered; in a flow it is a tool node."""
+
+    name: str
+    input: Mapping[str, Any] = field(default_factory=dict)
+    observation: str = ""
+    files: Sequence[File] = ()
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Several tools called in one step of an agent (`tool` is then `first;second` on the wire)."""
+
+    calls: Sequence[Tool]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node of a flow: `node_started`, whatever `inside` says, `node_finished`.
+
+    Args:
+        type: Dify's node type, such as `llm`, `code` or `knowledge-retrieval`.
+        title: The name people gave it.
+        inputs: What the finished frame shows as inputs.
+        outputs: What it shows as outputs; for an `llm` node computed from the text inside when left out.
+        inside: What is said while the node runs (texts, waits, gates, retries).
+        duration_s: Seconds between the started and the finished frame, `inside` not counted.
+        status: `failed` ends the run as failed; `exception` lets it go on as partial-succeeded.
+        error: The error text of a node that did not succeed.
+        id: The node id; derived from the type when empty.
+    """
+
+    type: str
+    title: str = ""
+    inputs: Mapping[str, Any] | None = None
+    outputs: Mapping[str, Any] | None = None
+    inside: Iterable[Say] = ()
+    duration_s: float = 0.0
+    status: str = "succeeded"
+    error: str | None = None
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Retry:
+    """A failed attempt of the node around it: a `node_retry` frame."""
+
+    error: str = "The attempt failed."
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """An iteration container: every item is the list of nodes run for it."""
+
+    title: str
+    items: Sequence[Sequence[Node]] = ()
+    inputs: Mapping[str, Any] | None = None
+    outputs: Mapping[str, Any] | None = None
+    id: str = "iteration"
+
+
+@dataclass(frozen=True)
+class Replace:
+    """Everything said so far is replaced (output moderation)."""
+
+    text: str
+    reason: str = "output_moderation"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What the answer cites; it appears as `retriever_resources`."""
+
+    records: Sequence[Hit | Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The outputs of a workflow (or chatflow) run."""
+
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Fail:
+    """The run fails here, in the way the app's mode fails on the emulated server."""
+
+    message: str
+    code: str = "completion_request_error"
+    status: int = 400
+
+
+@dataclass(frozen=True)
+class Pause:
+    """The run pauses for a person (chatflow and workflow only).
+
+    Args:
+        form_content: The text of the form.
+        title: Title of the human-input node.
+        inputs: Form inputs, in Dify's shape.
+        actions: The buttons.
+        defaults: Values the form resolved itself.
+        expires_s: Seconds until the form expires.
+        id: The node id.
+    """
+
+    form_content: str = "Please review."
+    title: str = "Human input"
+    inputs: Sequence[Mapping[str, Any]] = ()
+    actions: Sequence[Mapping[str, Any]] = (
+        {"id": "approve", "title": "Approve", "button_style": "primary"},
+        {"id": "reject", "title": "Reject", "button_style": "default"},
+    )
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    expires_s: int = 3600
+    id: str = "human"
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing for some seconds; pings go on."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Nothing until a test sets the event; pings go on. A paced server without any sleeping."""
+
+    event: threading.Event
+
+
+@dataclass(frozen=True)
+class Silence:
+    """The connection stays open and nothing at all is sent, not even pings, for `seconds` (default: the server's `silence_s`)."""
+
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Drop:
+    """The connection is cut without a terminal event: broken off, or ended properly when `clean`."""
+
+    clean: bool = False
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Bytes put on the wire as they are."""
+
+    data: bytes
+
+
+Say = Union[
+    Text, Reasoning, File, Tool, Tools, Node, Retry, Iteration, Replace, Sources, Outputs, Fail, Pause, Wait, Gate, Silence, Drop, Raw
+]  # fmt: skip
+
+
+def tokens(text: str) -> list[Text]:
+    """The text as one `Text` per word, whitespace kept, so that streaming is visible."""
+    return [Text(piece) for piece in re.findall(r"\S+\s*|\s+", text)]

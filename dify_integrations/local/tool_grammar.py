@@ -1,0 +1,91 @@
+"""Obeying the prompt that emulates tool calling: find the tools in it, call the best one, quote its result.
+
+A tool is any JSON object on one line with `name` and `parameters`; a call is answered as one JSON object per line between
+`<tool_calls>` and `</tool_calls>`; a result is what stands in a `<tool_result …>` element.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from . import words
+
+_RESULT = re.compile(r"<tool_result\b[^>]*>(.*?)(?:</tool_result>|\Z)", re.DOTALL)
+
+
+def obey(prompt: str, question: str) -> str | None:
+    """The reply to a prompt that offers tools, or `None` when it offers none."""
+    tools = offered_tools(prompt)
+    if "<tool_calls>" not in prompt or not tools:
+        return None
+    results = [result.strip() for result in _RESULT.findall(prompt)]
+    if results:
+        return f"The tool answered: {' '.join(results)}"
+    tool = best_tool(question, tools)
+    call = {"name": tool["name"], "arguments": arguments(tool, question)}
+    return f"<tool_calls>\n{json.dumps(call, ensure_ascii=False)}\n</tool_calls>"
+
+
+def offered_tools(prompt: str) -> list[dict[str, Any]]:
+    """The tool definitions in a prompt, in order."""
+    tools = []
+    for line in prompt.splitlines():
+        line = line.strip().lstrip("-* ")
+        if line.startswith("{"):
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
+            value = value.get("function", value) if isinstance(value, dict) else value
+            if isinstance(value, dict) and isinstance(value.get("name"), str) and "parameters" in value:
+                tools.append(value)
+    return tools
+
+
+def best_tool(question: str, tools: list[dict[str, Any]]) -> dict[str, Any]:
+    """The tool whose name and description share most with the question; the first one on a tie."""
+    texts = [f"{tool['name'].replace('_', ' ')} {tool.get('description', '')}" for tool in tools]
+    scored = words.scores(question, texts)
+    return tools[max(range(len(tools)), key=lambda index: (scored[index], -index))]
+
+
+def arguments(tool: dict[str, Any], question: str) -> dict[str, Any]:
+    """Values for the required parameters, taken from the question in order."""
+    schema = tool["parameters"] if isinstance(tool["parameters"], dict) else {}
+    properties = schema.get("properties") or {}
+    numbers = [float(number) if "." in number else int(number) for number in re.findall(r"-?\d+(?:\.\d+)?", question)]
+    filled: dict[str, Any] = {}
+    for name in schema.get("required") or []:
+        filled[name] = _value(name, properties.get(name) or {}, question, numbers)
+    return filled
+
+
+def _value(name: str, schema: dict[str, Any], question: str, numbers: list[float | int]) -> Any:
+    kind = schema.get("type", "string")
+    options = schema.get("enum")
+    if options:
+        said = [option for option in options if str(option).lower() in question.lower()]
+        return said[0] if said else options[0]
+    if kind in {"integer", "number"}:
+        number = numbers.pop(0) if numbers else 1
+        return int(number) if kind == "integer" else number
+    if kind == "boolean":
+        return True
+    if kind == "array":
+        return [_value(name, schema.get("items") or {}, question, numbers)]
+    if kind == "object":
+        return {}
+    return _words_for(name, question)
+
+
+def _words_for(name: str, question: str) -> str:
+    """The proper name in a question when the parameter asks for one thing, else the whole question."""
+    if name.lower() in {"query", "question", "text", "input", "message", "prompt", "expression", "search", "q"}:
+        return question
+    after = re.search(r"\b(?:in|of|for|about|at|from|named|to)\s+((?:[A-Z][\w'-]*\s?)+)", question)
+    if after:
+        return after.group(1).strip()
+    proper = re.findall(r"(?<!^)\b[A-Z][\w'-]+(?:\s+[A-Z][\w'-]+)*", question)
+    return str(proper[-1]) if proper else question

@@ -1,0 +1,78 @@
+"""Which server is being emulated, and every difference that follows from it, by name."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ServerVersion:
+    """A Dify release such as `1.14.2`; `1.14.3` stands for the main branch after it."""
+
+    text: str
+
+    @property
+    def number(self) -> tuple[int, ...]:
+        """The version as comparable numbers."""
+        return tuple(int(part) for part in re.findall(r"\d+", self.text)[:3])
+
+    @property
+    def has_index(self) -> bool:
+        """`GET /v1/` answers; every recorded 1.x server says 404."""
+        return self.number < (1, 0, 0)
+
+    @property
+    def relays(self) -> bool:
+        """Chatflow and workflow streams come through the relay: a ping at once, no 4xx for bad input."""
+        return self.number >= (1, 13, 0)
+
+    @property
+    def message_end_first(self) -> bool:
+        """A chatflow sends `message_end` before `workflow_finished`."""
+        return self.number >= (1, 13, 1)
+
+    @property
+    def loses_message_end(self) -> bool:
+        """Exactly 1.13.0 closed a chatflow at `workflow_finished`, with `message_end` undelivered."""
+        return self.relays and not self.message_end_first
+
+    @property
+    def names_preflight_errors(self) -> bool:
+        """A refused relay stream carries a bare `error` frame instead of nothing."""
+        return self.number >= (1, 14, 3)
+
+    @property
+    def replaces_unknown_conversation(self) -> bool:
+        """A chatflow with an unknown conversation silently starts a new one."""
+        return self.number >= (1, 14, 3)
+
+    @property
+    def texts_as_files(self) -> bool:
+        """With user files, chat and completion text arrives as `message_file` frames that hold `answer`."""
+        return (1, 7, 2) <= self.number < (1, 13, 0)
+
+    @property
+    def lists_user_files(self) -> bool:
+        """`message_end.files` of chat and completion names the user's own files."""
+        return self.number >= (1, 13, 1)
+
+    @property
+    def retrieve_echoes_string(self) -> bool:
+        """`retrieve` answers `query` as a plain string; before and after 1.14.0-1.14.2 it is an object."""
+        return (1, 14, 0) <= self.number < (1, 14, 3)
+
+    @property
+    def outputs_as_text(self) -> bool:
+        """Run detail holds `outputs` as a JSON string."""
+        return self.number < (1, 13, 0)
+
+    @property
+    def unknown_run_is_404(self) -> bool:
+        """Before 1.13.1 an unknown run is a 200 full of nulls."""
+        return self.number >= (1, 13, 1)
+
+    @property
+    def deletes_unknown_conversation(self) -> bool:
+        """Before 1.13 deleting an unknown conversation is a success."""
+        return self.number < (1, 13, 0)
