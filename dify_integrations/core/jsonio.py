@@ -32,9 +32,9 @@ def parse_json(raw: bytes) -> JsonValue:
     stream; writing the value back with a strict JSON writer may fail. Of equal keys the last one wins.
 
     Raises:
-        ValueError: Not JSON, nested more than about 200 deep, or an integer of more than 4300 digits. Nothing else is raised.
-            The message is short, gives the byte offset where reading stopped (a repaired byte counts as three), and holds
-            nothing of the text.
+        ValueError: Not JSON, nested more than about 200 deep, or an integer of more than 4300 digits. Nothing else is
+            raised. The message is short, gives the byte offset where reading stopped (a repaired byte counts as three),
+            and holds nothing of the text.
     """
     try:
         value: JsonValue = from_json(raw, cache_strings="keys")

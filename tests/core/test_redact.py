@@ -165,7 +165,7 @@ def test_a_cut_never_uncovers_a_key(before: int) -> None:
 @pytest.mark.parametrize(
     "secret", [f"{KEY} ", "https://user:CANARYpass@h ", "Bearer CANARY12345678 ", "?sign=CANARYsign123 "]
 )
-@pytest.mark.parametrize("shift", range(0, 40))
+@pytest.mark.parametrize("shift", range(40))
 def test_a_secret_cut_by_the_window_is_hidden(secret: str, shift: int) -> None:
     """Hiding shortens the text so much that the end of what was looked at is shown: no half secret may stand there."""
     data = "y" * shift + secret * 1000
@@ -174,7 +174,27 @@ def test_a_secret_cut_by_the_window_is_hidden(secret: str, shift: int) -> None:
     assert len(shown) <= 10_000
 
 
-pieces = st.lists(st.sampled_from(["app-", "dataset-", "A1b2C3d4E5f6", "Bearer ", "://", "u:p", "@", "?", "&", "sign=", "token", "=", '"', ":", " ", "\n", "***", "x"])).map("".join)  # fmt: skip
+SHARDS = [
+    "app-",
+    "dataset-",
+    "A1b2C3d4E5f6",
+    "Bearer ",
+    "://",
+    "u:p",
+    "@",
+    "?",
+    "&",
+    "sign=",
+    "token",
+    "=",
+    '"',
+    ":",
+    " ",
+    "\n",
+    "***",
+    "x",
+]
+pieces = st.lists(st.sampled_from(SHARDS)).map("".join)
 
 
 @settings(max_examples=200, deadline=None)
