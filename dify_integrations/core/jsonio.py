@@ -7,7 +7,7 @@ lone surrogates (text that cannot be encoded) and invalid UTF-8. Knows JSON only
 from __future__ import annotations
 
 import re
-from typing import Any, Final, TypeAlias, Union
+from typing import Final, TypeAlias, Union
 
 from pydantic_core import from_json
 
@@ -50,7 +50,7 @@ def parse_object(raw: bytes) -> JsonObject:
         MalformedEvent: Not JSON, or JSON of another type. The message holds at most 200 redacted characters of the data.
     """
     try:
-        value: Any = from_json(raw, cache_strings="keys")
+        value: JsonValue = from_json(raw, cache_strings="keys")
         if isinstance(value, dict):
             return value
     except ValueError:
@@ -72,7 +72,7 @@ def _malformed(reason: str, raw: bytes) -> MalformedEvent:
 
 
 def _kind(value: JsonValue) -> str:
-    kinds = {type(None): "null", bool: "boolean", str: "string", list: "array"}
+    kinds: dict[object, str] = {type(None): "null", bool: "boolean", str: "string", list: "array"}
     return kinds.get(type(value), "number")
 
 

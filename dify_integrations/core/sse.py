@@ -55,8 +55,8 @@ class SSEDecoder:
     @property
     def pending(self) -> int:
         """Bytes held back of an event that is not finished; 0 at the end of the body means nothing was cut off."""
-        held = 0 if self._held == b"\n" else len(self._held)
-        return held + len(self._head or b"")
+        blank = len(self._held) == 1 and self._held[0] == _LF
+        return (0 if blank else len(self._held)) + len(self._head or b"")
 
     def feed(self, chunk: bytes) -> list[Frame]:
         """Take the next bytes and return the frames they complete, in order.
