@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -88,6 +89,18 @@ def segment(name: str, value: str) -> str:
     if value in (".", "..") or _CONTROL.search(value):
         raise InvalidArgument(f"{name} must not be a dot segment or contain control characters")
     return value
+
+
+def body_bytes(value: JsonObject) -> bytes:
+    """A JSON body.
+
+    Raises:
+        InvalidArgument: It holds something JSON has no words for: another type, NaN, half a surrogate pair.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidArgument(f"the request cannot be written as JSON: {error}") from error
 
 
 def header_value(name: str, value: str) -> str:

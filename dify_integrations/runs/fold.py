@@ -102,6 +102,12 @@ class Fold:
         """Whether nothing more needs to be read."""
         return self._ended is not None
 
+    @property
+    def task_id(self) -> str:
+        """What a stop call takes; `""` before the first event."""
+        task_id: str = self._known.get("task_id", "")
+        return task_id
+
     def feed(self, event: Event) -> Sequence[Item]:
         """The items this event means; `()` for pings, unknown events and events after the end."""
         handler = _HANDLERS.get(event.__class__)

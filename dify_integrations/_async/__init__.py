@@ -1,0 +1,1 @@
+"""Hand-written I/O; `_sync` is generated from it."""

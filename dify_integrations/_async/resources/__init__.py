@@ -1,0 +1,1 @@
+"""What a client offers, one file per API area: signature, documentation, one line of body."""

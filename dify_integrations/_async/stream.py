@@ -1,0 +1,280 @@
+"""An open run: iterate it for events, items or text, leave it early, stop it, ask for its result.
+
+Joins the straight line bytes → frames → events → items and adds only time and order: which clock ran out, what is
+released when, what is raised at the end.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .._stop import SENDER
+from ..core.clocks import Clocks
+from ..core.sse import SSEDecoder
+from ..errors import ConnectionDropped, DeadlineExceeded, DifyError, InvalidArgument, ProtocolError, StreamConsumed, StreamInterrupted, TransportError
+from ..events.parse import parse_event
+from ..runs.items import TextDelta
+from ..runs.terminal import Verdict, server_version
+from .waiting import settle, within
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from ..core.operation import Operation
+    from ..events.base import Event
+    from ..runs.fold import Fold
+    from ..runs.items import Item
+    from ..runs.result import RunResult
+    from .transport import AsyncBody, AsyncTransport
+
+T = TypeVar("T")
+
+
+class AsyncRun:
+    """A run while it happens.
+
+    Opened by the first of: entering it with `async with`, iterating it, `await`ing it. It can be iterated once, as
+    events (`async for event in run`), as neutral `items()` or as `text()`; `finish()` reads it to its end. Leaving it
+    early releases the connection at once and asks Dify to stop the run, unless `stop_on_close` is off.
+
+    Errors of the run are raised at the end of the iteration, after everything that had arrived, with the partial
+    result attached.
+    """
+
+    def __init__(
+        self, transport: AsyncTransport, operation: Operation[Any], fold: Fold, stop: Callable[[str], Operation[None]]
+    ) -> None:
+        self._transport = transport
+        self._operation = operation
+        self._fold = fold
+        self._stop = stop
+        self._body: AsyncBody | None = None
+        self._clocks = Clocks(transport.settings.timeouts, time.monotonic())
+        self._decoder = SSEDecoder(max_event_bytes=transport.settings.max_event_bytes)
+        self._claimed = False
+        self._closed = False
+        self._gave_up = False
+        self._events = 0
+        self._socket_limit = transport.socket_limit
+
+    # -- opening and closing
+
+    # twin: async only
+    def __await__(self) -> Any:
+        return self.open().__await__()
+
+    # twin: end
+
+    async def open(self) -> Self:
+        """Send the request and read the head of the answer; nothing when it is open already.
+
+        Raises:
+            APIError: Dify refused the request.
+            TransportError: No answer came.
+            StreamConsumed: It was closed before.
+        """
+        if self._closed:
+            raise StreamConsumed("this run is closed; start a new one")
+        if self._body is None:
+            self._clocks = clocks = Clocks(self._transport.settings.timeouts, time.monotonic())
+            try:
+                answer = await within(clocks.deadline_s, lambda: self._transport.open(self._operation))
+            except TimeoutError as error:
+                if clocks.deadline_passed(time.monotonic()):
+                    raise clocks.verdict(time.monotonic()) from error
+                raise
+            self._body = answer.stream
+            clocks.opened(time.monotonic())
+            self._fold.attempts = answer.attempts
+            self._fold.version = server_version(answer.headers.get("x-version"))
+        return self
+
+    def _open_body(self) -> AsyncBody:
+        if self._body is None or self._closed:
+            raise StreamConsumed("this run was closed while it was read")
+        return self._body
+
+    async def __aenter__(self) -> Self:
+        return await self.open()
+
+    async def __aexit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Release the connection; a run that is not over is asked to stop. May be called twice."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._body is None:
+            return
+        try:
+            await self._body.aclose()
+        finally:
+            if self._gave_up or not self._fold.over:
+                await self._send_stop()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True) and self._body is not None:
+            warnings.warn(f"unclosed {self!r}; use it in a with statement or call close", ResourceWarning, source=self)
+
+    async def stop(self) -> None:
+        """Ask Dify to stop this run, and read on: it ends within about a second with what it has.
+
+        Raises:
+            InvalidArgument: No event has arrived yet, so the run's `task_id` is unknown.
+        """
+        task_id = self._fold.task_id
+        if not task_id:
+            raise InvalidArgument("the run cannot be stopped before its first event, which names its task_id")
+        self._fold.stop_asked = True
+        await self._transport.send(self._stop(task_id))
+
+    async def _send_stop(self) -> None:
+        task_id = self._fold.task_id
+        settings = self._transport.settings
+        if not task_id or not settings.stop_on_close or self._fold.stop_asked:
+            return
+        if self._transport.owns_client:
+            SENDER.submit(settings, self._stop(task_id))
+            return
+        # A given client may be a mock or have a proxy of its own: nobody else may speak for it.
+        with suppress(DifyError):
+            await settle(lambda: self._transport.send(self._stop(task_id)))
+
+    # -- reading
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        return self._pump(self._event, _nothing)
+
+    def items(self) -> AsyncIterator[Item]:
+        """What the events mean, as neutral items; the last one is `Ended`, also when the stream breaks off."""
+        return self._pump(self._fold.feed, _all)
+
+    def text(self) -> AsyncIterator[str]:
+        """The answer's text as it comes. What moderation replaces later cannot be unsaid here; see `items`."""
+        return self._pump(self._text, _texts)
+
+    async def finish(self) -> RunResult:
+        """Read to the end.
+
+        Returns:
+            The result of a run that succeeded, was paused, or was stopped by `stop`.
+
+        Raises:
+            RunFailed: The run failed; its `result` holds what there is.
+            APIError: An `error` event, by its code.
+            RunStopped: Somebody else stopped it.
+            StreamInterrupted: The stream ended early; `partial` holds what had arrived.
+        """
+        async for _ in self._pump(self._swallow, _nothing):
+            pass
+        return self.result
+
+    @property
+    def result(self) -> RunResult:
+        """The run so far; after the end, the whole."""
+        return self._fold.result()
+
+    def _event(self, event: Event) -> Sequence[Event]:
+        self._fold.feed(event)
+        return (event,)
+
+    def _text(self, event: Event) -> Sequence[str]:
+        return _texts(self._fold.feed(event))
+
+    def _swallow(self, event: Event) -> Sequence[None]:
+        self._fold.feed(event)
+        return ()
+
+    async def _pump(
+        self, pick: Callable[[Event], Sequence[T]], last: Callable[[Sequence[Item]], Sequence[T]]
+    ) -> AsyncIterator[T]:
+        """Read, decode, parse, fold: the one generator behind every way to iterate.
+
+        Args:
+            pick: What to yield for an event; it must feed the fold.
+            last: What to yield of the items the end of the stream adds.
+        """
+        if self._claimed:
+            raise StreamConsumed("a run can be iterated once; its result stays available")
+        self._claimed = True
+        fold = self._fold
+        feed = self._decoder.feed
+        try:
+            await self.open()
+            try:
+                while not fold.over and (chunk := await self._read()):
+                    frames = feed(chunk)
+                    self._events += len(frames)
+                    for frame in frames:
+                        for out in pick(parse_event(frame)):
+                            yield out
+                        if fold.over:
+                            break
+                for out in last(fold.end()):
+                    yield out
+                if not fold.over:
+                    raise self._interrupted("the connection was closed")
+            except (TransportError, ProtocolError) as error:
+                self._gave_up = not isinstance(error, StreamInterrupted)
+                for out in last(fold.abort(error)):
+                    yield out
+                error.partial = fold.result()
+                raise
+            failure = fold.failure()
+            if failure is not None:
+                raise failure
+        finally:
+            await self.aclose()
+
+    async def _read(self) -> bytes:
+        """The next bytes, `b""` at the end, within what the clocks allow."""
+        clocks, decoder, now = self._clocks, self._decoder, time.monotonic()
+        clocks.read(now, beats=decoder.beats, events=self._events)
+        if self._fold.verdict is Verdict.GRACE:
+            clocks.grace(now)
+        limit = clocks.remaining(now)
+        body = self._open_body()
+        try:
+            if limit is None or (self._socket_limit is not None and limit + 0.001 >= self._socket_limit):
+                return await body.read()
+            if limit <= 0:
+                raise clocks.verdict(now)
+            return await within(limit, body.read)
+        except TimeoutError as error:
+            if clocks.in_grace:
+                return b""
+            if isinstance(error, (StreamInterrupted, DeadlineExceeded)):
+                raise
+            raise clocks.verdict(time.monotonic()) from error
+        except ConnectionDropped as error:
+            if clocks.in_grace:
+                return b""
+            raise self._interrupted(error.message) from error
+
+    def _interrupted(self, what: str) -> StreamInterrupted:
+        pending = self._decoder.pending
+        half = f", {pending} bytes into an event" if pending else ""
+        ids = self._fold.result().ids
+        known = "; look the run up by its ids" if ids else ""
+        return StreamInterrupted(f"the stream ended before the run did: {what}{half}{known}", ids=ids)
+
+
+def _all(items: Sequence[Item]) -> Sequence[Item]:
+    return items
+
+
+def _texts(items: Sequence[Item]) -> Sequence[str]:
+    return [item.text for item in items if isinstance(item, TextDelta)]
+
+
+def _nothing(_: Sequence[Item]) -> Sequence[Any]:
+    return ()

@@ -1,0 +1,41 @@
+# Generated from dify_integrations/_async/resources/app.py by .ci/twin.py; edit that file and run `make twin`.
+"""What an app says of itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...models.apps import AppInfo, AppParameters
+from ...operations import app as operations
+
+if TYPE_CHECKING:
+    from ..transport import Transport
+
+
+class App:
+    """The app behind the key."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def info(self) -> AppInfo:
+        """Name, description, tags and (Dify ≥ 1.4) mode.
+
+        Returns:
+            The app's card.
+
+        Raises:
+            AuthenticationError: Wrong key.
+        """
+        return self._transport.send(operations.info())
+
+    def parameters(self) -> AppParameters:
+        """The app's form, features and limits.
+
+        Returns:
+            Those of the published version, whatever `workflow_id` a run names.
+
+        Raises:
+            BadRequest: The app is not published (`app_unavailable`).
+        """
+        return self._transport.send(operations.parameters())

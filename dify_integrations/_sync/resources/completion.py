@@ -1,0 +1,104 @@
+# Generated from dify_integrations/_async/resources/completion.py by .ci/twin.py; edit that file and run `make twin`.
+"""Completion (text generator) apps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ...files import FileInput
+from ...operations import completion as operations
+from ...operations.inputs import ResponseMode
+from ...runs.blocking import fold_blocking
+from ...runs.fold import Fold
+from ...runs.result import RunResult
+from ...runs.terminal import Shape
+from ..stream import Run
+
+if TYPE_CHECKING:
+    from ..transport import Transport
+
+
+class Completion:
+    """Texts from an app of mode `completion`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def stream(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        user: str | None = None,
+        query: str = "",
+        files: Sequence[FileInput] = (),
+        trace_id: str | None = None,
+        split_thinking: bool = False,
+        audio: bool = False,
+    ) -> Run:
+        """Start a text and get it while it is being written.
+
+        Args:
+            inputs: The app's variables, by name.
+            user: Your identifier of the end user, the client's unless given.
+            query: Legacy; overrides `inputs["query"]` but does not satisfy a required variable of that name.
+            files: For apps that accept files.
+            trace_id: 1 to 128 of `A-Za-z0-9_-` (Dify ≥ 1.7).
+            split_thinking: Report `<think>…</think>` inside the text as reasoning.
+            audio: Read on until the speech of an app with auto-play is complete.
+
+        Returns:
+            A run, to be used with `with`; leaving early asks Dify to stop.
+
+        Raises:
+            InvalidArgument: Inputs that are no mapping, no user, or a local file that was not uploaded.
+        """
+        name = self._transport.settings.user_for(user)
+        operation = operations.send(inputs, user=name, query=query, files=files, trace_id=trace_id)
+        fold = Fold(Shape.MESSAGE, split_thinking=split_thinking, want_audio=audio)
+        return Run(self._transport, operation, fold, lambda task_id: operations.stop(task_id, user=name))
+
+    def send(
+        self,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        user: str | None = None,
+        query: str = "",
+        files: Sequence[FileInput] = (),
+        trace_id: str | None = None,
+        split_thinking: bool = False,
+        audio: bool = False,
+        response_mode: ResponseMode = "streaming",
+    ) -> RunResult:
+        """Write a text and return the whole of it; arguments as for `stream`.
+
+        Args:
+            inputs: The app's variables, by name.
+            response_mode: `blocking` asks for one JSON answer.
+
+        Returns:
+            The result, with usage.
+
+        Raises:
+            ProviderError: The model failed.
+            StreamInterrupted: The text broke off; `partial` holds what had arrived.
+        """
+        if response_mode == "blocking":
+            name = self._transport.settings.user_for(user)
+            operation = operations.send(
+                inputs, user=name, query=query, files=files, trace_id=trace_id, response_mode=response_mode
+            )
+            return fold_blocking(self._transport.send(operation), Shape.MESSAGE)
+        run = self.stream(
+            inputs, user=user, query=query, files=files, trace_id=trace_id, split_thinking=split_thinking, audio=audio
+        )
+        return run.finish()
+
+    def stop(self, task_id: str, *, user: str | None = None) -> None:
+        """Ask Dify to stop a text; with another `user` than the text's own nothing happens, and nothing says so.
+
+        Args:
+            task_id: From any event.
+            user: The text's user.
+        """
+        self._transport.send(operations.stop(task_id, user=self._transport.settings.user_for(user)))

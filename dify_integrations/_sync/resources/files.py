@@ -1,0 +1,46 @@
+# Generated from dify_integrations/_async/resources/files.py by .ci/twin.py; edit that file and run `make twin`.
+"""Uploads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...errors import InvalidArgument
+from ...files import FileInput
+from ...models.files import UploadedFile
+from ...operations import files as operations
+
+if TYPE_CHECKING:
+    from ..transport import Transport
+
+
+class Files:
+    """Files for runs."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def upload(self, file: FileInput, *, user: str | None = None) -> UploadedFile:
+        """Upload a local file; sent once, never repeated by itself.
+
+        Args:
+            file: From `FileInput.from_bytes` or `FileInput.from_path`.
+            user: The end user; only runs of the same one may use the file.
+
+        Returns:
+            The upload; `.as_input()` goes into `files=` or a file variable.
+
+        Raises:
+            InvalidArgument: Not a local file.
+            PayloadTooLarge: Above the server's limit for its kind (images 10 MB, others 15, audio 50, video 100).
+            UnsupportedFileType: Refused by extension.
+        """
+        name = self._transport.settings.user_for(user)
+        if file.content is not None:
+            operation = operations.upload(file.content, filename=file.filename, mime_type=file.mime_type, user=name)
+            return self._transport.send(operation)
+        if file.path is None:
+            raise InvalidArgument("upload takes local content: FileInput.from_bytes or FileInput.from_path")
+        with file.path.open("rb") as content:
+            operation = operations.upload(content, filename=file.filename, mime_type=file.mime_type, user=name)
+            return self._transport.send(operation)

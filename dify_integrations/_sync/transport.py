@@ -1,0 +1,336 @@
+# Generated from dify_integrations/_async/transport.py by .ci/twin.py; edit that file and run `make twin`.
+"""The driver: the only place that knows httpx. It sends what `exchange` says, and opens and reads bodies.
+
+Owns connections and nothing else: one httpx client per process (or process), so that a client object can be used
+from several loops and threads. What to send, when to give up and what bytes mean is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import httpx
+
+from .._version import __version__
+from ..core.budget import RetryBudget
+from ..core.exchange import Send, Wait, exchange
+from ..core.operation import Answer, Operation
+from ..core.redact import redact
+from ..core.request import body_bytes
+from ..errors import (
+    BodyTooLarge,
+    ConnectFailed,
+    ConnectionDropped,
+    InvalidArgument,
+    ProtocolError,
+    ProxyFailed,
+    ReadTimedOut,
+    TLSFailed,
+    TransportError,
+    UnexpectedContent,
+)
+from .waiting import at_end_of_place, by_place, here, settle, sleep
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, MutableMapping
+
+    from ..core.exchange import Outcome
+    from ..core.request import Request
+    from ..settings import Settings
+
+T = TypeVar("T")
+log = logging.getLogger("dify_integrations")
+_ENCODINGS = ("", "identity", "gzip", "deflate")
+
+
+class Transport:
+    """Sends operations.
+
+    Args:
+        settings: Address, keys, clocks, limits.
+        http_client: Use this httpx client, with its own settings, instead of making one; it is not closed.
+    """
+
+    def __init__(self, settings: Settings, *, http_client: httpx.Client | None = None) -> None:
+        self.settings = settings
+        self._given = http_client
+        self._pool = _Clients(settings)
+        self._budget = RetryBudget()
+
+    def with_settings(self, settings: Settings) -> Transport:
+        """A transport with other settings that shares connections and retry budget."""
+        other = Transport(settings, http_client=self._given)
+        other._pool, other._budget = self._pool, self._budget
+        return other
+
+    @property
+    def owns_client(self) -> bool:
+        """Whether connections are this transport's own, not a given client's."""
+        return self._given is None
+
+    @property
+    def socket_limit(self) -> float | None:
+        """Seconds after which a read of a stream gives up by itself; `None` when it does not, or nobody knows."""
+        return None if self._given is not None else _timeout(self.settings, streams=True).read
+
+    def send(self, operation: Operation[T]) -> T:
+        """Send an operation and read its answer."""
+        return operation.read(self._drive(operation))
+
+    def open(self, operation: Operation[Any]) -> Answer:
+        """Send a streaming operation; the answer's `stream` is an open `Body`, to be closed by the caller."""
+        return self._drive(operation)
+
+    def close(self) -> None:
+        """Close the connections of this process; a given client stays open."""
+        self._pool.close()
+
+    def _drive(self, operation: Operation[Any]) -> Answer:
+        """Obey `exchange`."""
+        steps = exchange(
+            operation,
+            policy=self.settings.retry,
+            budget=self._budget,
+            clock=time.monotonic,
+            wall_clock=time.time,
+            roll=random.random,
+        )
+        outcome: Outcome = None
+        while True:
+            try:
+                step = steps.send(outcome)
+            except StopIteration as end:
+                answer: Answer = end.value
+                return answer
+            if isinstance(step, Wait):
+                log.info("%s failed (%s), again in %.1f s", operation.id, type(step.error).__name__, step.seconds)
+                sleep(step.seconds)
+                outcome = None
+            else:
+                outcome = self._attempt(step, operation)
+
+    def _attempt(self, step: Send, operation: Operation[Any]) -> Outcome:
+        try:
+            client = self._given or self._pool.current()
+            request = self._build(client, step.request, streams=operation.streams)
+            response = client.send(request, stream=True, follow_redirects=False, auth=None)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            return _mapped(error, self.settings)
+        body = Body(response, self.settings)
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        answer = Answer(response.status_code, headers, stream=body)
+        if operation.streams and answer.status == 200 and answer.content_type == "text/event-stream":
+            return answer
+        try:
+            content = body.whole()
+        except TransportError as error:
+            return error
+        return Answer(answer.status, headers, content)
+
+    def _build(self, client: httpx.Client, request: Request, *, streams: bool) -> httpx.Request:
+        settings = self.settings
+        headers = {
+            "User-Agent": f"dify-integrations/{__version__}",
+            **settings.headers,
+            **request.headers,
+            "Authorization": f"Bearer {settings.key_for(request.key)}",
+            "Accept": "text/event-stream" if streams else "*/*",
+        }
+        if streams:
+            headers["Accept-Encoding"] = "identity"  # a compressing proxy would hold events back
+        options: dict[str, Any] = {"headers": headers, "params": list(request.query) or None}
+        if request.files:
+            options["files"] = [(part.field, (part.filename, part.content, part.mime_type)) for part in request.files]
+            options["data"] = dict(request.form)
+        elif request.json is not None:
+            options["content"] = body_bytes(request.json)
+            headers["Content-Type"] = "application/json"
+        if self._given is None:
+            options["timeout"] = _timeout(settings, streams=streams)
+        return client.build_request(request.method, settings.base_url + request.path, **options)
+
+
+class Body:
+    """An open answer. Reads come as they arrive; it must be closed."""
+
+    def __init__(self, response: httpx.Response, settings: Settings) -> None:
+        self._response = response
+        self._settings = settings
+        self._closed = False
+        encoding = response.headers.get("content-encoding", "").strip().lower()
+        self._known_encoding = encoding in _ENCODINGS
+        plain = encoding in ("", "identity")
+        self._chunks = response.iter_raw() if plain else response.iter_bytes()
+
+    def read(self) -> bytes:
+        """The next piece, `b""` at the end.
+
+        Raises:
+            TransportError: The connection broke or fell silent.
+            UnexpectedContent: An encoding this client cannot undo.
+        """
+        if not self._known_encoding:
+            # httpx passes the raw bytes of an encoding it lacks the library for, without an error.
+            raise UnexpectedContent("the answer has a content encoding that was not asked for; check the proxy in between")
+        try:
+            return self._chunks.__next__()
+        except StopIteration:
+            return b""
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise _mapped(error, self._settings) from error
+
+    def whole(self) -> bytes:
+        """All of it, then closed.
+
+        Raises:
+            BodyTooLarge: More than `max_body_bytes` after decoding.
+        """
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            while piece := self.read():
+                size += len(piece)
+                if size > self._settings.max_body_bytes:
+                    raise BodyTooLarge(f"the answer is larger than max_body_bytes={self._settings.max_body_bytes}")
+                pieces.append(piece)
+        finally:
+            self.close()
+        return b"".join(pieces)
+
+    def close(self) -> None:
+        """Release the connection at once; when bytes are outstanding it is dropped, and the server notices."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            settle(self._response.close)
+        except (httpx.HTTPError, httpx.StreamError, RuntimeError, OSError) as error:
+            log.debug("closing a connection failed: %s", type(error).__name__)
+
+
+@dataclass(eq=False)
+class _Client:
+    """A client and what closes it when its loop ends."""
+
+    client: httpx.Client
+    guard: Generator[None, None, None] | None = None
+
+
+class _Clients:
+    """One httpx client per process: a connection belongs to the loop that opened it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._clients: MutableMapping[Any, _Client] = by_place()
+        self._ssl: ssl.SSLContext | None = None
+        self._closed = False
+
+    def current(self) -> httpx.Client:
+        """The client of this process."""
+        if self._closed:
+            raise InvalidArgument("this client is closed; make a new one")
+        known = self._clients.get(here())
+        if known is None:
+            # Two threads may get here at once; the one that comes second uses the other's.
+            fresh = _Client(self._make())
+            known = self._clients.setdefault(here(), fresh)
+            if known is fresh:
+                fresh.guard = at_end_of_place(fresh.client.close)
+        return known.client
+
+    def close(self) -> None:
+        self._closed = True
+        known = self._clients.pop(here(), None)
+        if known is not None and known.guard is not None:
+            known.guard.close()
+
+    def _make(self) -> httpx.Client:
+        settings = self._settings
+        limits = httpx.Limits(
+            max_connections=settings.max_connections,
+            max_keepalive_connections=settings.max_keepalive_connections,
+            keepalive_expiry=settings.keepalive_expiry_s,
+        )
+        return httpx.Client(
+            verify=self._tls(),
+            limits=limits,
+            proxy=settings.proxy,
+            trust_env=settings.trust_env,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # a shared jar would mix users
+        )
+
+    def _tls(self) -> ssl.SSLContext:
+        """One context for all loops: loading the authorities costs more than a whole call."""
+        if self._ssl is None:
+            verify = self._settings.verify
+            if isinstance(verify, ssl.SSLContext):
+                self._ssl = verify
+            elif self._settings.base_url.startswith("http://") and self._settings.proxy is None and verify:
+                self._ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; trusts nobody
+            else:
+                self._ssl = httpx.create_ssl_context(verify=verify, trust_env=self._settings.trust_env)
+        return self._ssl
+
+
+def _timeout(settings: Settings, *, streams: bool) -> httpx.Timeout:
+    clocks = settings.timeouts
+    read = clocks.read_s
+    if streams:
+        limits = [limit for limit in (clocks.idle_s, clocks.data_idle_s, clocks.deadline_s) if limit is not None]
+        read = min(limits) if limits else None
+    return httpx.Timeout(connect=clocks.connect_s, write=clocks.write_s, pool=clocks.pool_s, read=read)
+
+
+def _mapped(error: Exception, settings: Settings) -> TransportError:
+    """httpx's exception as ours; whether the server may have begun the work decides about sending again."""
+    text = redact(str(error), *settings.secrets()) or type(error).__name__
+    host = httpx.URL(settings.base_url).netloc.decode("ascii")
+    for kinds, make in _MAP:
+        if isinstance(error, kinds):
+            return make(host, text, _is_tls(error))
+    _unmapped(error, text)
+
+
+def _unmapped(error: Exception, text: str) -> NoReturn:
+    if isinstance(error, httpx.DecodingError):
+        raise UnexpectedContent(f"the answer could not be decoded: {text}") from error
+    raise ProtocolError(f"the request could not be sent: {text}") from error
+
+
+def _connect(host: str, text: str, tls: bool) -> TransportError:
+    if tls:
+        return TLSFailed(f"TLS with {host} failed: {text}; pass verify=ssl_context with your own authority", started=False)
+    return ConnectFailed(f"cannot reach {host}: {text}; check base_url", started=False)
+
+
+def _is_tls(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+_MAP: tuple[tuple[Any, Callable[[str, str, bool], TransportError]], ...] = (
+    (
+        httpx.PoolTimeout,
+        lambda host, text, tls: ConnectFailed(
+            f"no free connection to {host} in time; raise max_connections or close streams you no longer read", started=False
+        ),
+    ),
+    ((httpx.ConnectError, httpx.ConnectTimeout), _connect),
+    (httpx.ProxyError, lambda host, text, tls: ProxyFailed(f"the proxy to {host} refused: {text}", started=False)),
+    (httpx.WriteTimeout, lambda host, text, tls: ReadTimedOut(f"{host} did not take the request in time")),
+    (httpx.ReadTimeout, lambda host, text, tls: ReadTimedOut(f"{host} did not answer in time")),
+    (
+        (httpx.NetworkError, httpx.RemoteProtocolError, httpx.StreamError),
+        lambda host, text, tls: ConnectionDropped(f"the connection to {host} broke: {text}"),
+    ),
+)

@@ -1,0 +1,114 @@
+"""Files that go into a run: bytes, a path, a remote address, or an already uploaded id."""
+
+from __future__ import annotations
+
+import mimetypes
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from .errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from .core.jsonio import JsonObject
+
+_IMAGE = {"jpg", "jpeg", "png", "webp", "gif", "svg"}
+_VIDEO = {"mp4", "mov", "mpeg", "webm"}
+_AUDIO = {"mp3", "m4a", "wav", "amr", "mpga"}
+_DOCUMENT = {
+    *("txt", "markdown", "md", "mdx", "pdf", "html", "htm", "xlsx", "xls", "docx", "csv", "vtt", "properties"),
+    *("doc", "eml", "msg", "pptx", "ppt", "xml", "epub"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class FileInput:
+    """A file for `files=` or for a file variable in `inputs=`. Make one with `from_bytes`, `from_path`, `from_url` or
+    `uploaded`; strings are never opened as paths.
+
+    Attributes:
+        type: `image`, `document`, `audio`, `video` or `custom`; servers ≥ 1.3 refuse a wrong one.
+        url: Remote address, which the server fetches.
+        upload_file_id: Id of an upload, owned by the `user` who made it.
+        content, path: Local content, sent by `dify.files.upload`.
+        filename, mime_type: Of local content.
+    """
+
+    type: str
+    url: str = ""
+    upload_file_id: str = ""
+    content: bytes | None = field(default=None, repr=False)
+    path: Path | None = None
+    filename: str = ""
+    mime_type: str = ""
+
+    @classmethod
+    def from_bytes(cls, content: bytes, filename: str, *, type: str | None = None, mime_type: str | None = None) -> FileInput:
+        """Content in memory; type and MIME type are guessed from the name unless given."""
+        _check_name(filename)
+        return cls(type or type_of(filename), content=content, filename=filename, mime_type=mime_type or mime_of(filename))
+
+    @classmethod
+    def from_path(cls, path: Path, *, type: str | None = None, mime_type: str | None = None) -> FileInput:
+        """A local file, read when it is sent.
+
+        Raises:
+            InvalidArgument: `path` is not a `pathlib.Path` to a file.
+        """
+        if not isinstance(path, Path) or not path.is_file():
+            raise InvalidArgument("from_path takes a pathlib.Path to an existing file")
+        return cls(type or type_of(path.name), path=path, filename=path.name, mime_type=mime_type or mime_of(path.name))
+
+    @classmethod
+    def from_url(cls, url: str, *, type: str | None = None) -> FileInput:
+        """A remote file, fetched by the Dify server, never by this client.
+
+        Raises:
+            InvalidArgument: Not an `http` or `https` address.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise InvalidArgument("from_url takes an http(s) address; upload local and data: content instead")
+        return cls(type or type_of(parts.path), url=url)
+
+    @classmethod
+    def uploaded(cls, upload_file_id: str, *, type: str) -> FileInput:
+        """A file uploaded before by the same user."""
+        return cls(type, upload_file_id=upload_file_id)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it must be uploaded before a run can use it."""
+        return self.content is not None or self.path is not None
+
+    def to_wire(self) -> JsonObject:
+        """The object the API takes.
+
+        Raises:
+            InvalidArgument: Local content that has not been uploaded.
+        """
+        if self.is_local:
+            raise InvalidArgument("upload local content first: file = dify.files.upload(file, user=…).as_input()")
+        if self.url:
+            return {"type": self.type, "transfer_method": "remote_url", "url": self.url}
+        return {"type": self.type, "transfer_method": "local_file", "upload_file_id": self.upload_file_id}
+
+
+def type_of(filename: str) -> str:
+    """Dify's file type by extension, as its servers judge; `custom` for the rest."""
+    extension = filename.rpartition(".")[2].lower()
+    for kind, extensions in (("image", _IMAGE), ("video", _VIDEO), ("audio", _AUDIO), ("document", _DOCUMENT)):
+        if extension in extensions:
+            return kind
+    return "custom"
+
+
+def mime_of(filename: str) -> str:
+    """MIME type by extension, `application/octet-stream` when unknown."""
+    return mimetypes.guess_type(filename)[0] or "application/octet-stream"
+
+
+def _check_name(filename: str) -> None:
+    if not filename or "/" in filename or "\\" in filename:
+        raise InvalidArgument("a file name must not be empty or contain / or \\")

@@ -1,0 +1,46 @@
+"""Chat, agent and chatflow apps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..core.operation import Answer, Operation, nothing
+from ..core.request import Request, path_of
+from ..errors import InvalidArgument
+from ..files import FileInput
+from .inputs import ResponseMode, run_body, whole
+
+
+def send(
+    query: str,
+    *,
+    user: str,
+    inputs: Mapping[str, Any] | None = None,
+    conversation_id: str = "",
+    files: Sequence[FileInput] = (),
+    auto_generate_name: bool | None = None,
+    workflow_id: str | None = None,
+    trace_id: str | None = None,
+    response_mode: ResponseMode = "streaming",
+) -> Operation[Answer]:
+    if not isinstance(query, str) or not (query.strip() or files):
+        # ≥ 1.13 takes an empty query, sends one ping and falls silent.
+        raise InvalidArgument("query must be a non-empty string")
+    body = run_body(inputs=inputs, user=user, files=files, response_mode=response_mode)
+    body["query"] = query
+    if conversation_id:
+        body["conversation_id"] = conversation_id
+    if auto_generate_name is not None:
+        body["auto_generate_name"] = auto_generate_name
+    if workflow_id:
+        body["workflow_id"] = workflow_id
+    if trace_id:
+        body["trace_id"] = trace_id
+    request = Request("POST", "/chat-messages", json=body)
+    return Operation("sendChatMessage", request, whole, streams=response_mode == "streaming")
+
+
+def stop(task_id: str, *, user: str) -> Operation[None]:
+    request = Request("POST", path_of("/chat-messages/{task_id}/stop", task_id=task_id), json={"user": user})
+    return Operation("stopChatMessageGeneration", request, nothing, repeatable=True)

@@ -1,0 +1,49 @@
+"""What the generating operations have in common: inputs, files, and how their streams and blocking bodies are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import InvalidArgument
+from ..files import FileInput
+
+if TYPE_CHECKING:
+    from ..core.jsonio import JsonObject, JsonValue
+    from ..core.operation import Answer
+
+ResponseMode = Literal["streaming", "blocking"]
+
+
+def run_body(
+    *, inputs: Mapping[str, Any] | None, user: str, files: Sequence[FileInput], response_mode: ResponseMode
+) -> JsonObject:
+    """The fields every generating request has.
+
+    Raises:
+        InvalidArgument: Inputs that are no mapping, or local files that were not uploaded.
+    """
+    if inputs is not None and not isinstance(inputs, Mapping):
+        raise InvalidArgument("inputs must be a mapping of variable names to values")
+    body: JsonObject = {
+        "inputs": {name: _wire(value) for name, value in (inputs or {}).items()},
+        "response_mode": response_mode,
+        "user": user,
+    }
+    if files:
+        body["files"] = [file.to_wire() for file in files]
+    return body
+
+
+def _wire(value: Any) -> JsonValue:
+    if isinstance(value, FileInput):
+        return value.to_wire()
+    if isinstance(value, (list, tuple)):
+        return [_wire(entry) for entry in value]
+    wire: JsonValue = value
+    return wire
+
+
+def whole(answer: Answer) -> Answer:
+    """The reader of streams: the driver reads on from the open answer."""
+    return answer
