@@ -1,0 +1,1 @@
+"""What both adapters need and neither framework knows: turns, conversations, forms, tool calls, hits. Pure."""

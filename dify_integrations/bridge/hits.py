@@ -1,0 +1,167 @@
+"""Retrieval for frameworks: queries that fit, settings that are complete, records as neutral hits."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import NAMESPACE_URL, uuid5
+
+from ..errors import InvalidArgument
+from ..models.retrieval import MetadataFilter, RetrievalModel
+from ..operations.datasets import QUERY_LIMIT
+
+if TYPE_CHECKING:
+    from ..models.datasets import Dataset
+    from ..models.retrieval import Record, Retrieval
+
+OnLongQuery = Literal["truncate", "error", "split"]
+"""What to do with a query of more than 250 characters: cut it at a word with one warning, refuse it, or ask several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage of a knowledge base.
+
+    Attributes:
+        id: Segment id, stable over queries.
+        text: The passage; question and answer for question-and-answer knowledge.
+        score: Relevance, `None` when the search method gives none.
+        dataset_id, document_id, document_name: Where it is from.
+        position: Of the segment in its document.
+        data_source_type: Such as `upload_file`.
+        document_metadata: The document's own metadata, name to value.
+        keywords: Of the segment.
+        children: Exact hits inside a parent passage: `id`, `content`, `position`, `score`.
+        files: Images of the passage.
+        summary: When found through its summary.
+    """
+
+    id: str
+    text: str
+    score: float | None
+    dataset_id: str
+    document_id: str = ""
+    document_name: str = ""
+    position: int | None = None
+    data_source_type: str = ""
+    document_metadata: dict[str, Any] = field(default_factory=dict)
+    keywords: tuple[str, ...] = ()
+    children: tuple[dict[str, Any], ...] = ()
+    files: tuple[dict[str, Any], ...] = ()
+    summary: str | None = None
+
+
+def hits_of(retrieval: Retrieval, dataset_id: str) -> list[Hit]:
+    """The records as hits, in the server's order."""
+    return [_hit(record, dataset_id) for record in retrieval.records]
+
+
+def _hit(record: Record, dataset_id: str) -> Hit:
+    segment, document = record.segment, record.segment.document
+    text = f"{segment.content}\n{segment.answer}" if segment.answer else segment.content
+    return Hit(
+        id=segment.id or str(uuid5(NAMESPACE_URL, f"{dataset_id}\n{text}")),
+        text=text,
+        score=record.score,
+        dataset_id=dataset_id,
+        document_id=segment.document_id or (document.id if document else ""),
+        document_name=(document.name if document else None) or "",
+        position=segment.position,
+        data_source_type=(document.data_source_type if document else None) or "",
+        document_metadata=dict((document.doc_metadata if document else None) or {}),
+        keywords=tuple(segment.keywords or ()),
+        children=tuple(record.child_chunks),
+        files=tuple(record.files),
+        summary=record.summary,
+    )
+
+
+def fit_query(query: str, policy: OnLongQuery) -> list[str]:
+    """The queries to send for one that may be too long: one, or with `split` several.
+
+    Raises:
+        InvalidArgument: Empty, or too long and `policy` is `error`.
+    """
+    text = " ".join(query.split())
+    if not text:
+        raise InvalidArgument("query must be a non-empty string")
+    if len(text) <= QUERY_LIMIT:
+        return [text]
+    if policy == "error":
+        raise InvalidArgument(f"query has {len(text)} characters; Dify's retrieval takes at most {QUERY_LIMIT}")
+    windows = _windows(text)
+    if policy == "split":
+        return windows
+    warnings.warn(f"query cut to {QUERY_LIMIT} characters, the most Dify's retrieval takes", stacklevel=3)
+    return windows[:1]
+
+
+def _windows(text: str) -> list[str]:
+    windows = []
+    while len(text) > QUERY_LIMIT:
+        at = text.rfind(" ", 0, QUERY_LIMIT + 1)
+        at = at if at > 0 else QUERY_LIMIT
+        windows.append(text[:at])
+        text = text[at:].strip()
+    return [*windows, text] if text else windows
+
+
+def merged(results: list[list[Hit]], *, top_k: int | None) -> list[Hit]:
+    """Several result lists as one by reciprocal rank: scores of different searches cannot be compared."""
+    if len(results) == 1:
+        return results[0][:top_k]
+    ranks: dict[str, float] = {}
+    hits: dict[str, Hit] = {}
+    for result in results:
+        for rank, hit in enumerate(result):
+            ranks[hit.id] = ranks.get(hit.id, 0.0) + 1.0 / (60 + rank)
+            hits.setdefault(hit.id, hit)
+    order = sorted(hits, key=lambda hit_id: -ranks[hit_id])  # sorted is stable: equal ranks keep the server's order
+    return [hits[hit_id] for hit_id in order][:top_k]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """What a caller wants changed of a knowledge base's saved search settings; all `None` leaves them in force."""
+
+    top_k: int | None = None
+    search_method: str | None = None
+    score_threshold: float | None = None
+    reranking_enable: bool | None = None
+    metadata_filter: MetadataFilter | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the saved settings are to be used as they are."""
+        return all(value is None for value in (self.top_k, self.search_method, self.score_threshold, self.reranking_enable, self.metadata_filter))
+
+
+def retrieval_model(options: SearchOptions, saved: Dataset | None) -> RetrievalModel | None:
+    """A complete search setting: the saved one with `options` laid over it; `None` when there is nothing to change.
+
+    The server replaces its settings by what is sent and refuses half of one, so `saved` fills what `options` leave open.
+    """
+    if options.is_empty:
+        return None
+    base = {name: value for name, value in ((saved.retrieval_model_dict if saved else None) or {}).items() if value is not None}
+    for name in ("reranking_model", "weights"):
+        if not _filled(base.get(name)):
+            base.pop(name, None)  # saved settings come with objects of nulls instead of null
+    if saved is not None and saved.indexing_technique == "economy":
+        base["search_method"] = "keyword_search"
+    changes: dict[str, Any] = {
+        "top_k": options.top_k,
+        "search_method": options.search_method,
+        "reranking_enable": options.reranking_enable,
+        "metadata_filtering_conditions": options.metadata_filter,
+    }
+    if options.score_threshold is not None:
+        changes |= {"score_threshold_enabled": True, "score_threshold": options.score_threshold}
+    return RetrievalModel.model_validate(base | {name: value for name, value in changes.items() if value is not None})
+
+
+def _filled(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_filled(entry) for entry in value.values())
+    return value not in (None, "")

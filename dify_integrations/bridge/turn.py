@@ -1,0 +1,93 @@
+"""A list of role-tagged messages as one Dify turn: Dify takes one `query`, frameworks hand over a whole history."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..errors import InvalidArgument
+from ..files import FileInput
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """Where in which Dify conversation a message stands.
+
+    Attributes:
+        conversation_id: The conversation.
+        message_id: The answer's message id.
+        app: Fingerprint of the app, so that another app's history is never taken for one's own.
+    """
+
+    conversation_id: str
+    message_id: str
+    app: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message, free of any framework.
+
+    Attributes:
+        role: Who speaks.
+        text: The words; a tool's result for `tool`.
+        files: Files of the message.
+        anchor: For answers that came from Dify.
+    """
+
+    role: Role
+    text: str
+    files: tuple[FileInput, ...] = ()
+    anchor: Anchor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What goes into one request."""
+
+    query: str
+    files: tuple[FileInput, ...] = ()
+
+
+_TAGS = ("system", "history", *("user", "assistant", "tool"))
+_FORGED = re.compile(rf"<(?=/?(?:{'|'.join(_TAGS)})>)")
+
+
+def render(messages: Sequence[Message]) -> Turn:
+    """The turn that says all of `messages`.
+
+    A single user message goes out word for word. Anything more becomes a transcript: system text first, earlier
+    messages by role, the last user message at the end. Text that looks like a tag of the transcript is defused, so that
+    nobody's words can pass for another's.
+
+    Raises:
+        InvalidArgument: Nothing to say.
+    """
+    spoken = [message for message in messages if message.text.strip() or message.files]
+    if not spoken:
+        raise InvalidArgument("there is no message with text or files to send")
+    files = tuple(file for message in spoken for file in message.files)
+    if len(spoken) == 1 and spoken[0].role == "user":
+        return Turn(spoken[0].text, files)
+    system = [message for message in spoken if message.role == "system"]
+    others = [message for message in spoken if message.role != "system"]
+    last = others.pop() if others and others[-1].role == "user" else None
+    parts = [_tagged("system", "\n\n".join(message.text for message in system))] if system else []
+    if others:
+        lines = "\n".join(_tagged(message.role, message.text) for message in others)
+        parts.append(f"<history>\n{lines}\n</history>")
+    if last is not None:
+        parts.append(_defused(last.text))
+    return Turn("\n\n".join(parts), files)
+
+
+def _tagged(tag: str, text: str) -> str:
+    return f"<{tag}>\n{_defused(text)}\n</{tag}>"
+
+
+def _defused(text: str) -> str:
+    return _FORGED.sub("&lt;", text)
