@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 from .datasets import NAMESPACE, Dataset, Hit, search_all
 from .says import Say
@@ -38,7 +38,7 @@ class Turn:
         return search_all(self.app.datasets, self.query if query is None else query, top_k=top_k)
 
 
-Script = Callable[[Turn], Union[Iterable[Say], AsyncIterable[Say]]]
+Script = Callable[[Turn], Iterable[Say] | AsyncIterable[Say]]
 
 
 class App:

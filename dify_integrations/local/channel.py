@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import aclosing
 from enum import Enum
-from typing import Any, Union
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -21,7 +22,7 @@ class Signal(Enum):
     HUSH = "no pings from here on"
 
 
-Item = Union[bytes, Signal]
+Item = bytes | Signal
 
 
 class ConnectionCut(Exception):
@@ -94,8 +95,9 @@ class EventStream:
         work = self._state.in_background(self._producer())
         left = asyncio.ensure_future(gone(receive))
         try:
-            async for chunk in self._chunks(left):
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            async with aclosing(self._chunks(left)) as chunks:
+                async for chunk in chunks:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
             if not left.done():
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
@@ -104,15 +106,16 @@ class EventStream:
             if not self._outlives_client:
                 work.cancel()
 
-    async def _chunks(self, left: asyncio.Future[None]) -> AsyncIterator[bytes]:
+    async def _chunks(self, left: asyncio.Future[None]) -> AsyncGenerator[bytes, None]:
         now = asyncio.get_running_loop().time
         interval = self._state.timing.ping_interval_s
         next_ping: float | None = now() + interval
-        getter = asyncio.ensure_future(self._channel.get())
+        getter: asyncio.Future[Item] = asyncio.ensure_future(self._channel.get())
         try:
             while True:
                 timeout = None if next_ping is None else max(0.0, next_ping - now())
-                await asyncio.wait({getter, left}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+                waiting: list[asyncio.Future[Any]] = [getter, left]
+                await asyncio.wait(waiting, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
                 if left.done():
                     self._note_leaving()
                     return

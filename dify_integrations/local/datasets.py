@@ -11,14 +11,14 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 from . import words
 
 NAMESPACE = uuid.UUID("5d1f1ca1-0000-4000-8000-10ca1d1f7000")
 LONGEST_SEGMENT = 1000
 
-DocumentsSource = Union[str, Path, Iterable[Union[str, Path]], Mapping[str, str]]
+DocumentsSource = str | Path | Iterable[str | Path] | Mapping[str, str]
 
 
 @dataclass
@@ -133,7 +133,7 @@ def search_all(datasets: Sequence[Dataset], query: str, *, top_k: int = 3) -> li
 def read_documents(source: DocumentsSource) -> dict[str, str]:
     """The documents of a folder, a list of files or a mapping, by name."""
     if isinstance(source, Mapping):
-        return dict(source)
+        return {str(name): text for name, text in source.items()}
     if isinstance(source, (str, Path)):
         root = Path(source)
         files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.suffix in {".txt", ".md"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .apps import App
 from .datasets import Dataset, DocumentsSource
 
@@ -35,9 +37,9 @@ METADATA = {
     "保修.txt": {"category": "policy", "year": 2024},
 }
 
-_NUMBER_OR_SELECT = {"required": False, "max_length": None}
+_NUMBER_OR_SELECT: dict[str, Any] = {"required": False, "max_length": None}
 
-WORKFLOW_FORM = [
+WORKFLOW_FORM: list[dict[str, dict[str, Any]]] = [
     {
         "text-input": {
             "variable": "topic",

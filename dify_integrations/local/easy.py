@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from . import frames, words
-from .says import Fail, File, Reasoning, Replace, Say, Sources, Text, Tool, Tools
 from .run import Run, mind
+from .says import Fail, File, Reasoning, Replace, Say, Sources, Text, Tool, Tools
 from .state import Message
 
 
@@ -70,7 +70,7 @@ class EasyWriter:
         file_id = self.run.state.new_id("message-file")
         shown = {"id": file_id, "type": file.type, "belongs_to": "assistant", "url": file.url}
         await self.run.send("message_file", shown)
-        name = file.filename or file.url.split("?")[0].rsplit("/", 1)[-1]
+        name = file_name(file)
         self._files.append(_end_file(file_id, file.type, "tool_file", name, file.url))
         return file_id
 
@@ -183,8 +183,14 @@ def sources(say: Sources, *, in_flow: bool) -> list[dict[str, Any]]:
     kept: dict[Any, dict[str, Any]] = {}
     for record in say.records:
         entry = frames.resource(record, len(kept) + 1, in_flow=in_flow)
+        # Records without ids of their own are never merged.
         kept.setdefault((entry.get("dataset_id"), entry.get("document_id", len(kept))), entry)
     return list(kept.values())
+
+
+def file_name(file: File) -> str:
+    """The name of a file, from its URL when it has none."""
+    return file.filename or file.url.split("?")[0].rsplit("/", 1)[-1]
 
 
 def _end_file(file_id: str, type: str, method: str, name: str, url: str) -> dict[str, Any]:
@@ -211,4 +217,3 @@ def _user_file(run: Run, file: dict[str, Any]) -> dict[str, Any]:
         return {**shown, "remote_url": url}
     upload = run.state.uploads[str(file["upload_file_id"])]
     return _end_file(upload.id, str(file.get("type")), method, upload.name, f"/files/{upload.id}/file-preview")
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Union
+from typing import Any
 
 from starlette.responses import Response
 
@@ -16,7 +16,7 @@ from .run import Run, perform
 from .scripts import default_script
 from .state import State
 
-Reply = Union[EventStream, Blocking]
+Reply = EventStream | Blocking
 
 
 def respond(run: Run, *, streaming: bool) -> Reply:
@@ -79,10 +79,14 @@ def _easy_body(run: Run, writer: EasyWriter) -> Response:
 def _chatflow_body(run: Run, writer: FlowWriter) -> Response:
     if writer.failure:
         return invalid(f"Run failed: {writer.failure.message}").response()
-    metadata = writer.metadata or {"annotation_reply": None, "retriever_resources": [], "usage": frames.no_usage()}
-    body = _message_body(run, writer.answer, metadata)
-    if writer.paused:
-        paused = {key: value for key, value in writer.paused.items() if key != "outputs"}
+    metadata = writer.ending.metadata or {
+        "annotation_reply": None,
+        "retriever_resources": [],
+        "usage": frames.no_usage(),
+    }
+    body = _message_body(run, writer.said.answer, metadata)
+    if writer.ending.paused:
+        paused = {key: value for key, value in writer.ending.paused.items() if key != "outputs"}
         data = {"id": body["id"], **{key: body[key] for key in list(body) if key not in {"event", "id", "task_id"}}}
         body = {**body, "event": "workflow_paused", "workflow_run_id": run.run_id, "data": {**data, **paused}}
     return generated(body)
@@ -102,6 +106,6 @@ def _workflow_body(run: Run, writer: FlowWriter) -> Response:
         "created_at": detail.created_at,
         "finished_at": detail.finished_at,
     }
-    if writer.paused:
-        data.update(paused_nodes=writer.paused["paused_nodes"], reasons=writer.paused["reasons"])
+    if writer.ending.paused:
+        data.update(paused_nodes=writer.ending.paused["paused_nodes"], reasons=writer.ending.paused["reasons"])
     return generated({"task_id": run.task_id, "workflow_run_id": run.run_id, "data": data})

@@ -127,5 +127,3 @@ class Blocking:
             elif isinstance(item, Signal):
                 # A blocking call that fell silent has nothing to answer with.
                 return Signal.CUT if hushed else item
-
-

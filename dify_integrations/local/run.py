@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, Protocol, Union
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Protocol
 
 from . import frames
 from .apps import App, Script, Turn
@@ -166,8 +167,9 @@ async def perform(run: Run, writer: Writer, script: Script) -> None:
     try:
         try:
             await writer.open()
-            async for say in _spoken(script(run.turn)):
-                await writer.say(say)
+            async with aclosing(_spoken(script(run.turn))) as said:
+                async for say in said:
+                    await writer.say(say)
             await writer.close()
         except Stopped:
             await writer.stop()
@@ -175,7 +177,7 @@ async def perform(run: Run, writer: Writer, script: Script) -> None:
             await writer.fail(failed.fail)
     except Ended as ended:
         signal = ended.signal
-    except Exception as error:  # A script is the user's code: show its error as Dify shows a broken app.
+    except Exception as error:  # noqa: BLE001 - a script is the user's code: show its error as Dify shows a broken app.
         run.state.record(run.state.script_errors, error)
         message = "Internal Server Error, please contact support."
         await writer.fail(Fail(message, "internal_server_error", 500))
@@ -184,7 +186,7 @@ async def perform(run: Run, writer: Writer, script: Script) -> None:
     await run.channel.put(signal)
 
 
-async def _spoken(script: Union[Iterable[Say], AsyncIterable[Say]]) -> AsyncIterator[Say]:
+async def _spoken(script: Iterable[Say] | AsyncIterable[Say]) -> AsyncGenerator[Say, None]:
     if isinstance(script, AsyncIterable):
         async for say in script:
             yield say

@@ -10,7 +10,7 @@ import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any
 
 from .datasets import Hit
 
@@ -200,9 +200,26 @@ class Raw:
     data: bytes
 
 
-Say = Union[
-    Text, Reasoning, File, Tool, Tools, Node, Retry, Iteration, Replace, Sources, Outputs, Fail, Pause, Wait, Gate, Silence, Drop, Raw
-]  # fmt: skip
+Say = (
+    Text
+    | Reasoning
+    | File
+    | Tool
+    | Tools
+    | Node
+    | Retry
+    | Iteration
+    | Replace
+    | Sources
+    | Outputs
+    | Fail
+    | Pause
+    | Wait
+    | Gate
+    | Silence
+    | Drop
+    | Raw
+)
 
 
 def tokens(text: str) -> list[Text]:

@@ -14,8 +14,12 @@ from .apps import App, Script, Turn
 from .datasets import Hit
 from .says import Node, Outputs, Say, Sources, Tool, tokens
 
-_QUESTION_LABEL = re.compile(r"^[ \t>*#]*(?:question|query|user|human)[ \t*]*:[ \t*]*(\S.*)$", re.IGNORECASE | re.MULTILINE)
-_CONTEXT_LABEL = re.compile(r"context[^\n:]{0,60}:\s|context information is below|<context>|passages?:\s|documents?:\s", re.IGNORECASE)
+_QUESTION_LABEL = re.compile(
+    r"^[ \t>*#]*(?:question|query|user|human)[ \t*]*:[ \t*]*(\S.*)$", re.IGNORECASE | re.MULTILINE
+)
+_CONTEXT_LABEL = re.compile(
+    r"context[^\n:]{0,60}:\s|context information is below|<context>|passages?:\s|documents?:\s", re.IGNORECASE
+)
 _QUESTION = re.compile(r"[^.!?\n]*\?")
 NOTHING_FOUND = "I could not find that in the documents."
 
@@ -41,7 +45,7 @@ def chat(turn: Turn) -> Iterator[Say]:
 
 def agent(turn: Turn) -> Iterator[Say]:
     """Search the datasets with a tool, then answer; without datasets look at the clock."""
-    offered = tool_grammar.obey(turn.query, question_of(turn.query))
+    offered = tool_grammar.obey(turn.query)
     if offered is not None:
         yield from tokens(offered)
         return
@@ -88,7 +92,9 @@ def workflow(turn: Turn) -> Iterator[Say]:
 
 def essay(turn: Turn) -> str:
     """A few sentences about the topic, in the tone and length of the form."""
-    topic = str(turn.inputs.get("topic") or next((v for v in turn.inputs.values() if isinstance(v, str) and v), "nothing"))
+    topic = str(
+        turn.inputs.get("topic") or next((v for v in turn.inputs.values() if isinstance(v, str) and v), "nothing")
+    )
     tone = str(turn.inputs.get("tone") or "plain")
     wanted = turn.inputs.get("sentences")
     many = max(1, min(int(wanted), 20)) if isinstance(wanted, (int, float)) else 2
@@ -100,10 +106,10 @@ def essay(turn: Turn) -> str:
 def compose(turn: Turn) -> tuple[str, list[Hit]]:
     """The answer to a turn and what it cites."""
     query = turn.query or str(turn.inputs.get("query") or " ".join(str(v) for v in turn.inputs.values() if v))
-    question = question_of(query)
-    reply = tool_grammar.obey(query, question)
+    reply = tool_grammar.obey(query)
     if reply is not None:
         return reply, []
+    question = question_of(query)
     context = context_of(query, question)
     if context:
         return " ".join(words.best_sentences(question, context)) or NOTHING_FOUND, []
@@ -130,5 +136,7 @@ def context_of(prompt: str, question: str) -> str:
     rest = rest.replace(question, "\n")
     if label is None and words.count(rest) < 30:
         return ""
-    kept = [line for line in rest.splitlines() if not re.match(r"\s*(answer|question|query)\s*:?\s*$", line, re.IGNORECASE)]
+    kept = [
+        line for line in rest.splitlines() if not re.match(r"\s*(answer|question|query)\s*:?\s*$", line, re.IGNORECASE)
+    ]
     return "\n".join(kept).strip()

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio.to_thread
 import uvicorn
@@ -20,6 +20,9 @@ from .datasets import Dataset
 from .demo import demo_apps, demo_datasets
 from .state import RecordedRequest, RecordedStop, State, Timing
 from .version import ServerVersion
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 _START_S = 10.0
 _LOOK_S = 0.002
@@ -178,7 +181,7 @@ class LocalDify:
             self._thread.join()
         self._server = None
 
-    def __enter__(self) -> LocalDify:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -187,7 +190,7 @@ class LocalDify:
     ) -> None:
         self.stop()
 
-    async def __aenter__(self) -> LocalDify:
+    async def __aenter__(self) -> Self:
         await anyio.to_thread.run_sync(self.start)
         return self
 

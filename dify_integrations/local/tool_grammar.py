@@ -12,17 +12,20 @@ from typing import Any
 
 from . import words
 
-_RESULT = re.compile(r"<tool_result\b[^>]*>(.*?)(?:</tool_result>|\Z)", re.DOTALL)
+_RESULT = re.compile(r"<tool_result\b[^>]*>(.*?)</tool_result>", re.DOTALL)
+
+_SPOKEN = re.compile(r"^[ \t>*#]*(?:question|query|user|human)[ \t*]*:[ \t*]*(\S.*)$", re.IGNORECASE | re.MULTILINE)
 
 
-def obey(prompt: str, question: str) -> str | None:
+def obey(prompt: str) -> str | None:
     """The reply to a prompt that offers tools, or `None` when it offers none."""
     tools = offered_tools(prompt)
     if "<tool_calls>" not in prompt or not tools:
         return None
-    results = [result.strip() for result in _RESULT.findall(prompt)]
+    results = tool_results(prompt)
     if results:
         return f"The tool answered: {' '.join(results)}"
+    question = question_in(prompt)
     tool = best_tool(question, tools)
     call = {"name": tool["name"], "arguments": arguments(tool, question)}
     return f"<tool_calls>\n{json.dumps(call, ensure_ascii=False)}\n</tool_calls>"
@@ -44,11 +47,36 @@ def offered_tools(prompt: str) -> list[dict[str, Any]]:
     return tools
 
 
+def tool_results(prompt: str) -> list[str]:
+    """The results that came back since the user spoke last; placeholders of an instruction are none."""
+    spoken = [match.end() for match in _SPOKEN.finditer(prompt)]
+    found = [(match.start(), match.group(1).strip()) for match in _RESULT.finditer(prompt)]
+    return [text for start, text in found if text.strip(".…") and start >= (spoken[-1] if spoken else 0)]
+
+
+def question_in(prompt: str) -> str:
+    """What the user asks in a prompt with tools: the last labelled words, else the last paragraph without markup."""
+    labelled = _SPOKEN.findall(prompt)
+    if labelled:
+        return str(labelled[-1]).strip()
+    blocks = [block.strip() for block in re.split(r"\n\s*\n", _RESULT.sub("", prompt))]
+    plain = [block for block in blocks if block and not re.search(r"</?tool_|^\s*[-*]?\s*\{", block, re.MULTILINE)]
+    return plain[-1] if plain else prompt
+
+
 def best_tool(question: str, tools: list[dict[str, Any]]) -> dict[str, Any]:
-    """The tool whose name and description share most with the question; the first one on a tie."""
+    """The tool whose name, description and parameters share most with the question; the first one on a tie."""
     texts = [f"{tool['name'].replace('_', ' ')} {tool.get('description', '')}" for tool in tools]
     scored = words.scores(question, texts)
+    # Digits in a question speak for a tool that must be given numbers.
+    if re.search(r"\d", question):
+        scored = [score + (0.1 if _wants_numbers(tool) else 0.0) for score, tool in zip(scored, tools)]
     return tools[max(range(len(tools)), key=lambda index: (scored[index], -index))]
+
+
+def _wants_numbers(tool: dict[str, Any]) -> bool:
+    properties = (tool["parameters"] if isinstance(tool["parameters"], dict) else {}).get("properties") or {}
+    return any((schema or {}).get("type") in {"integer", "number"} for schema in properties.values())
 
 
 def arguments(tool: dict[str, Any], question: str) -> dict[str, Any]:

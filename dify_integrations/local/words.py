@@ -10,10 +10,81 @@ from collections.abc import Sequence
 _WORD = re.compile(r"[a-z0-9]+|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n+")
 _STOPWORDS = frozenset(
-    "a an and any are as at be but by can could did do does for from had has have how i if in into is it its long many "
-    "me much my no not of on or our please should so tell than that the their them then there these they this to was we "
-    "were what when where which who why will with would you your about".split()
+    [
+        "a",
+        "an",
+        "and",
+        "any",
+        "are",
+        "as",
+        "at",
+        "be",
+        "but",
+        "by",
+        "can",
+        "could",
+        "did",
+        "do",
+        "does",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "how",
+        "i",
+        "if",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "long",
+        "many",
+        "me",
+        "much",
+        "my",
+        "no",
+        "not",
+        "of",
+        "on",
+        "or",
+        "our",
+        "please",
+        "should",
+        "so",
+        "tell",
+        "than",
+        "that",
+        "the",
+        "their",
+        "them",
+        "then",
+        "there",
+        "these",
+        "they",
+        "this",
+        "to",
+        "was",
+        "we",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "why",
+        "will",
+        "with",
+        "would",
+        "you",
+        "your",
+        "about",
+    ]
 )
+
+_TIME = re.compile(r"\b(seconds?|minutes?|hours?|days?|weeks?|months?|years?)\b|[天周月年]")
+_NUMBER = re.compile(r"\d|\b(one|two|three|four|five|six|seven|eight|nine|ten|twelve|hundred|thousand)\b")
 
 
 def stem(word: str) -> str:
@@ -69,6 +140,18 @@ def _bm25(bag: Counter[str], weights: dict[str, float], average: float) -> float
 def best_sentences(question: str, text: str, *, limit: int = 1) -> list[str]:
     """The sentences of a text that match the question best, in the order of the text; none when nothing matches."""
     candidates = list(dict.fromkeys(sentence for sentence in sentences(text) if not sentence.endswith("?")))
-    ranked = sorted(zip(scores(question, candidates), range(len(candidates))), key=lambda pair: (-pair[0], pair[1]))
+    kind = _answer_kind(question)
+    fitting = [
+        score * (1.5 if kind and kind.search(candidate.lower()) else 1.0)
+        for score, candidate in zip(scores(question, candidates), candidates)
+    ]
+    ranked = sorted(zip(fitting, range(len(candidates))), key=lambda pair: (-pair[0], pair[1]))
     chosen = sorted(index for score, index in ranked[:limit] if score > 0)
     return [candidates[index] for index in chosen]
+
+
+def _answer_kind(question: str) -> re.Pattern[str] | None:
+    """What an answer to the question should contain, when its first words tell."""
+    if re.search(r"how long|how soon|when\b|多久", question.lower()):
+        return _TIME
+    return _NUMBER if re.search(r"how (many|much)|what does .* cost", question.lower()) else None

@@ -159,4 +159,3 @@ def guessing(error: ApiError, request: Request) -> ApiError:
     path = request.url.path
     hint = f" You have requested this URI [{path}] but did you mean {path} ?"
     return ApiError(error.status, error.code, error.message + hint)
-

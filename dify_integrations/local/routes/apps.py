@@ -13,7 +13,12 @@ from ..inputs import FILE_TYPES
 from ..replies import answer, no_such_page
 from .access import app_of, state_of
 
-_LIMITS = {"image_file_size_limit": 10, "video_file_size_limit": 100, "audio_file_size_limit": 50, "file_size_limit": 15}
+_LIMITS = {
+    "image_file_size_limit": 10,
+    "video_file_size_limit": 100,
+    "audio_file_size_limit": 50,
+    "file_size_limit": 15,
+}
 
 
 async def info(request: Request) -> Response:

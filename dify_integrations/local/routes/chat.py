@@ -14,7 +14,7 @@ from ..inputs import checked_files, validated
 from ..replies import ApiError, answer, invalid, not_found, schema_error
 from ..run import Run
 from ..state import Conversation, State
-from .access import chat_app, app_of, guessing, is_uuid, json_body, state_of, user_in
+from .access import app_of, chat_app, guessing, is_uuid, json_body, state_of, user_in
 from .stopping import stop
 
 _MODEL = "ChatRequestPayload"

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from ..replies import answer, not_found, schema_error
 from ..state import Conversation, Message, State
-from .access import chat_app, app_of, guessing, json_body, query_uuid, state_of, whole_number
+from .access import app_of, chat_app, guessing, json_body, query_uuid, state_of, whole_number
 
 _SORTINGS = ("created_at", "-created_at", "updated_at", "-updated_at")
 _NO_PARENT = "00000000-0000-0000-0000-000000000000"

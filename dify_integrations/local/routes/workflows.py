@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..apps import App
-from ..flow import run_detail
+from ..ending import shown_detail
 from ..generation import Reply, refused, respond
 from ..inputs import checked_files, validated
 from ..replies import ApiError, answer, crash, not_found
@@ -62,7 +62,7 @@ async def detail(request: Request) -> Response:
         raise crash()
     found = state.runs.get(run_id)
     if found is not None and found.app is app:
-        return answer(run_detail(found, outputs_as_text=state.version.outputs_as_text))
+        return answer(shown_detail(found, outputs_as_text=state.version.outputs_as_text))
     if state.version.unknown_run_is_404:
         raise not_found("Workflow run not found.")
     names = "id workflow_id status inputs outputs error total_steps total_tokens created_at finished_at elapsed_time"

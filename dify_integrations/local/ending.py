@@ -1,0 +1,181 @@
+"""How a graph run ends: what it said in total, its terminal frames in the version's order, and its pause."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import frames
+from .nodes import NodeTracker, OpenNode, SendData
+from .run import Run
+from .says import Fail, Pause
+from .state import RunDetail
+
+
+@dataclass
+class Said:
+    """What a graph run has said so far."""
+
+    answer: str = ""
+    outputs: dict[str, Any] | None = None
+    files: list[dict[str, Any]] = field(default_factory=list)
+    sources: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Ending:
+    """Settles a run and sends its last frames."""
+
+    def __init__(self, run: Run, nodes: NodeTracker, said: Said, detail: RunDetail, send: SendData) -> None:
+        self.metadata: dict[str, Any] = {}
+        self.paused: dict[str, Any] | None = None
+        self._run = run
+        self._nodes = nodes
+        self._said = said
+        self._detail = detail
+        self._send = send
+
+    def outputs(self) -> dict[str, Any]:
+        """The outputs of the run: those that were said, else the text."""
+        if self._said.outputs is not None:
+            return self._said.outputs
+        if self._run.message:
+            return {"answer": self._said.answer, "files": self._said.files}
+        return {"text": self._said.answer}
+
+    async def succeed(self) -> None:
+        """`workflow_finished`, and `message_end` before or after it."""
+        version = self._run.state.version
+        self._settle("partial-succeeded" if self._nodes.exceptions else "succeeded", self.outputs(), None)
+        if version.message_end_first:
+            await self._message_end()
+        await self._workflow_finished()
+        if not version.relays:
+            await self._message_end()
+
+    async def stop(self) -> None:
+        """`stopped`; before 1.13 a chatflow still sends its `message_end`."""
+        self._settle("stopped", {}, "Stopped by user.")
+        await self._workflow_finished()
+        if not self._run.state.version.relays:
+            await self._message_end()
+
+    async def fail(self, fail: Fail) -> None:
+        """The open nodes fail, then the run; an `error` frame follows where the stream was not closed before it."""
+        run, text = self._run, f"Run failed: {fail.message}"
+        await self._nodes.fail_open(fail.message, self._send)
+        self._settle("failed", {}, fail.message)
+        await self._workflow_finished()
+        if run.message is None:
+            return
+        run.message.status, run.message.error = "error", text
+        if not run.state.version.relays:
+            head = {key: value for key, value in run.head.items() if key != "task_id"}
+            fields = {"code": "invalid_param", "status": 400, "message": text}
+            await run.channel.put(frames.data({"event": "error", **head, **fields}))
+
+    def _settle(self, status: str, outputs: dict[str, Any], error: str | None) -> None:
+        detail, run = self._detail, self._run
+        detail.status, detail.outputs, detail.error = status, outputs, error
+        detail.total_steps, detail.total_tokens = self._nodes.steps, self._nodes.total_tokens
+        detail.finished_at, detail.elapsed_time = run.state.now(), run.elapsed()
+        # Behind the relay the worker goes on and stores the answer without a listener; before, it was lost.
+        if run.message and (run.channel.listened or run.state.version.relays):
+            run.message.answer = self._said.answer
+
+    async def _workflow_finished(self) -> None:
+        detail, run = self._detail, self._run
+        await self._send(
+            "workflow_finished",
+            {
+                "id": run.run_id,
+                "workflow_id": run.app.workflow_id,
+                "status": detail.status,
+                "outputs": detail.outputs,
+                "error": detail.error,
+                "elapsed_time": detail.elapsed_time,
+                "total_tokens": detail.total_tokens,
+                "total_steps": detail.total_steps,
+                "created_by": {"id": run.state.user_id(run.user), "user": run.user},
+                "created_at": detail.created_at,
+                "finished_at": detail.finished_at,
+                "exceptions_count": self._nodes.exceptions + (1 if detail.status == "failed" else 0),
+                "files": self._said.files,
+            },
+        )
+
+    async def _message_end(self) -> None:
+        message = self._run.message
+        if message is None:
+            return
+        usage = self._nodes.usage or frames.no_usage()
+        self.metadata = {"annotation_reply": None, "retriever_resources": self._said.sources, "usage": usage}
+        fields = {"id": message.id, "metadata": self.metadata, "files": self._said.files}
+        await self._run.send("message_end", fields)
+
+    async def pause(self, say: Pause, opened: OpenNode) -> None:
+        """`human_input_required`, then `workflow_paused`."""
+        run, form = self._run, self._form(say, opened)
+        await self._send("human_input_required", form)
+        self._settle("paused", {}, None)
+        self._detail.finished_at = None
+        first = ("form_id", "form_content", "inputs", "actions", "node_id", "node_title")
+        last = ("resolved_default_values", "form_token", "expiration_time")
+        reason = {"TYPE": "human_input_required", **{key: form[key] for key in (*first, *last)}}
+        self.paused = {
+            "workflow_run_id": run.run_id,
+            "paused_nodes": [opened.node_id],
+            "outputs": {},
+            "reasons": [reason],
+            "status": "paused",
+            "created_at": run.created_at,
+            "elapsed_time": self._detail.elapsed_time,
+            "total_tokens": self._detail.total_tokens,
+            "total_steps": self._detail.total_steps,
+        }
+        await self._send("workflow_paused", self.paused)
+
+    def _form(self, say: Pause, opened: OpenNode) -> dict[str, Any]:
+        state = self._run.state
+        return {
+            "form_id": state.new_id("form"),
+            "node_id": opened.node_id,
+            "node_title": say.title,
+            "form_content": say.form_content,
+            "inputs": [dict(item) for item in say.inputs],
+            "actions": [dict(action) for action in say.actions],
+            "display_in_ui": True,
+            "form_token": state.new_id("form-token").replace("-", "")[:22],
+            "resolved_default_values": dict(say.defaults),
+            "expiration_time": state.now() + say.expires_s,
+        }
+
+
+def shown_inputs(run: Run) -> dict[str, Any]:
+    """The inputs of a run as Dify shows them: the form's values and the `sys.` variables."""
+    values: dict[str, Any] = dict(run.inputs)
+    if run.message:
+        values["sys.query"] = run.query
+    values.update({"sys.files": run.files, "sys.user_id": run.user})
+    if run.message:
+        values["sys.dialogue_count"] = len(run.turn.history) + 1
+    ids = {"sys.app_id": run.app.id, "sys.workflow_id": run.app.workflow_id, "sys.workflow_run_id": run.run_id}
+    return {**values, **ids}
+
+
+def shown_detail(detail: RunDetail, *, outputs_as_text: bool) -> Mapping[str, Any]:
+    """The body of `GET /workflows/run/{id}`; `inputs` is JSON text on every version."""
+    return {
+        "id": detail.id,
+        "workflow_id": detail.app.workflow_id,
+        "status": detail.status,
+        "inputs": json.dumps(detail.inputs),
+        "outputs": json.dumps(detail.outputs) if outputs_as_text else detail.outputs,
+        "error": detail.error,
+        "total_steps": detail.total_steps,
+        "total_tokens": detail.total_tokens,
+        "created_at": detail.created_at,
+        "finished_at": detail.finished_at,
+        "elapsed_time": detail.elapsed_time,
+    }
