@@ -146,7 +146,7 @@ class AsyncTransport:
             headers["Accept-Encoding"] = "identity"  # a compressing proxy would hold events back
         options: dict[str, Any] = {"headers": headers, "params": list(request.query) or None}
         if request.files:
-            options["files"] = [(part.field, (part.filename, part.content, part.mime_type)) for part in request.files]
+            options["files"] = [(part.name, (part.filename, part.content, part.mime_type)) for part in request.files]
             options["data"] = dict(request.form)
         elif request.json is not None:
             options["content"] = body_bytes(request.json)

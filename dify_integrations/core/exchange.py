@@ -70,7 +70,8 @@ def exchange(
         attempt += 1
         error = _judge(operation, outcome, wall_clock)
         if isinstance(error, Answer):
-            budget.give_back()
+            if attempt == 1:  # a success that needed a retry does not earn another one
+                budget.give_back()
             return replace(error, attempts=attempt)
         repeatable = operation.repeatable and operation.request.replayable
         wait = decide(error, repeatable=repeatable, attempt=attempt, elapsed_s=clock() - began, roll=roll(), policy=policy)

@@ -26,13 +26,13 @@ class FilePart:
     """One file of a multipart body.
 
     Attributes:
-        field: Name of the form field.
+        name: Of the form field.
         filename: As the server shall see it.
         content: Bytes, or an open binary file that is read once while sending.
         mime_type: Its content type.
     """
 
-    field: str
+    name: str
     filename: str
     content: bytes | BinaryIO = field(repr=False)
     mime_type: str = "application/octet-stream"

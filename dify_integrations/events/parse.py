@@ -70,6 +70,8 @@ def parse_event(frame: Frame) -> Event:
         MalformedEvent: The frame's data is not a JSON object.
     """
     name, data = frame
+    if not data:  # a proxy's keep-alive: a bare `data:` line is an event with empty data by the standard
+        return PingEvent({})
     raw = parse_object(data)
     # The type is a key of the JSON; an `event:` line counts only where the key is missing.
     kind = raw.get("event")
