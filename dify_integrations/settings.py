@@ -206,7 +206,8 @@ def _checked(given: dict[str, Any]) -> dict[str, Any]:
     for name, value in given.get("headers", {}).items():
         if name.lower() in ("authorization", "host", "content-length", "transfer-encoding"):
             raise InvalidArgument(f"the header {name} is the client's own and cannot be set")
-        header_value(name, name), header_value(name, value)
+        header_value(name, name)
+        header_value(name, value)
     if given.get("verify") is False:
         warnings.warn("verify=False: anybody on the way can read the key and the answers", stacklevel=4)
     return given

@@ -22,7 +22,7 @@ def here() -> Any:
     return current_token().native_token
 
 
-def by_place() -> MutableMapping[Any, T]:
+def by_place() -> MutableMapping[Any, Any]:
     """A map keyed by `here()`; entries vanish with their loop."""
     return WeakKeyDictionary()
 

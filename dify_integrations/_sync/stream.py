@@ -206,7 +206,7 @@ class Run:
         try:
             self.open()
             try:
-                while not fold.over and (chunk := self._read()):
+                while chunk := self._read():
                     frames = feed(chunk)
                     self._events += len(frames)
                     for frame in frames:
@@ -216,8 +216,7 @@ class Run:
                             break
                 for out in last(fold.end()):
                     yield out
-                if not fold.over:
-                    raise self._interrupted("the connection was closed")
+                self._must_be_over()
             except (TransportError, ProtocolError) as error:
                 self._gave_up = not isinstance(error, StreamInterrupted)
                 for out in last(fold.abort(error)):
@@ -231,7 +230,9 @@ class Run:
             self.close()
 
     def _read(self) -> bytes:
-        """The next bytes, `b""` at the end, within what the clocks allow."""
+        """The next bytes within what the clocks allow; `b""` at the end of the body or of the run."""
+        if self._fold.over:
+            return b""
         clocks, decoder, now = self._clocks, self._decoder, time.monotonic()
         clocks.read(now, beats=decoder.beats, events=self._events)
         if self._fold.verdict is Verdict.GRACE:
@@ -254,6 +255,10 @@ class Run:
             if clocks.in_grace:
                 return b""
             raise self._interrupted(error.message) from error
+
+    def _must_be_over(self) -> None:
+        if not self._fold.over:
+            raise self._interrupted("the connection was closed")
 
     def _interrupted(self, what: str) -> StreamInterrupted:
         pending = self._decoder.pending

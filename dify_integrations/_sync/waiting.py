@@ -20,7 +20,7 @@ def here() -> Any:
     return os.getpid()
 
 
-def by_place() -> MutableMapping[Any, T]:
+def by_place() -> MutableMapping[Any, Any]:
     """A map keyed by `here()`."""
     return {}
 

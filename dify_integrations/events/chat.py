@@ -26,7 +26,7 @@ class AnswerEvent(Event):
         self.raw = raw
         # Read at once: this is the one field everybody asks of the one event there are thousands of.
         answer = raw.get("answer")
-        self.answer: str = answer if answer.__class__ is str else fields.as_text(answer)  # type: ignore[assignment]
+        self.answer: str = answer if isinstance(answer, str) else fields.as_text(answer)
 
 
 class MessageEvent(AnswerEvent):

@@ -47,8 +47,8 @@ class Field(Generic[T]):
 
 def as_text(value: JsonValue) -> str:
     """The string, `""` for null; other values as their text."""
-    if value.__class__ is str:
-        return value  # type: ignore[return-value]
+    if isinstance(value, str):
+        return value
     return "" if value is None else str(value)
 
 

@@ -204,8 +204,8 @@ class TextChunkEvent(Event):
         self.raw = raw
         data = raw.get("data")
         # Read at once, like the answer of a message: the hot event of workflow streams.
-        text = data.get("text") if data.__class__ is dict else None  # type: ignore[union-attr]
-        self.text: str = text if text.__class__ is str else fields.as_text(text)  # type: ignore[assignment]
+        text = data.get("text") if isinstance(data, dict) else None
+        self.text: str = text if isinstance(text, str) else fields.as_text(text)
 
 
 class TextReplaceEvent(Event):

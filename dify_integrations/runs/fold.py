@@ -90,7 +90,7 @@ class Fold:
         self._known: dict[str, Any] = {}
         self._forms: list[HumanInputForm] = []
         self._audio: list[bytes] = []
-        self._collected: dict[str, tuple[Any, ...]] = {}
+        self._collected: dict[str, Any] = {}  # tuples, by field of the result
         self._error: DifyError | None = None
         self._ended: Ended | None = None
         self._learned = False
