@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
 from .. import settings as settings_module
 from ..core.retry import RetryPolicy
 from ..settings import SecretLike, Settings, Timeouts
-from .resources.app import AsyncApp
-from .resources.chat import AsyncChat
-from .resources.completion import AsyncCompletion
-from .resources.datasets import AsyncDatasets
-from .resources.files import AsyncFiles
-from .resources.messages import AsyncMessages
-from .resources.workflows import AsyncWorkflows
 from .transport import AsyncTransport
 
 if TYPE_CHECKING:
@@ -25,30 +19,21 @@ if TYPE_CHECKING:
     import httpx
     from typing_extensions import Self
 
+    from .resources.app import AsyncApp
+    from .resources.chat import AsyncChat
+    from .resources.completion import AsyncCompletion
+    from .resources.datasets import AsyncDatasets
+    from .resources.files import AsyncFiles
+    from .resources.messages import AsyncMessages
+    from .resources.workflows import AsyncWorkflows
+
 
 class AsyncDify:
     """A client of Dify's Service API.
 
     Safe to share: one object serves several threads, event loops and users at once. Use it with `async with`, or call
     `aclose`; connections are also closed with their event loop.
-
-    Attributes:
-        chat: Chat, agent and chatflow apps.
-        completion: Text generator apps.
-        workflows: Workflow apps and runs.
-        files: Uploads.
-        app: The app behind the key.
-        messages: Conversation history.
-        datasets: Knowledge bases.
     """
-
-    chat: AsyncChat
-    completion: AsyncCompletion
-    workflows: AsyncWorkflows
-    files: AsyncFiles
-    app: AsyncApp
-    messages: AsyncMessages
-    datasets: AsyncDatasets
 
     def __init__(
         self,
@@ -106,17 +91,58 @@ class AsyncDify:
             proxy=proxy,
             trust_env=trust_env,
         )
-        self._equip(AsyncTransport(settings, http_client=http_client))
+        self._transport = AsyncTransport(settings, http_client=http_client)
 
-    def _equip(self, transport: AsyncTransport) -> None:
-        self._transport = transport
-        self.chat = AsyncChat(transport)
-        self.completion = AsyncCompletion(transport)
-        self.workflows = AsyncWorkflows(transport)
-        self.files = AsyncFiles(transport)
-        self.app = AsyncApp(transport)
-        self.messages = AsyncMessages(transport)
-        self.datasets = AsyncDatasets(transport)
+    # Each area is imported when it is first used: models are the larger part of this package's import time.
+
+    @cached_property
+    def chat(self) -> AsyncChat:
+        """Chat, agent and chatflow apps."""
+        from .resources.chat import AsyncChat
+
+        return AsyncChat(self._transport)
+
+    @cached_property
+    def completion(self) -> AsyncCompletion:
+        """Text generator apps."""
+        from .resources.completion import AsyncCompletion
+
+        return AsyncCompletion(self._transport)
+
+    @cached_property
+    def workflows(self) -> AsyncWorkflows:
+        """Workflow apps and runs."""
+        from .resources.workflows import AsyncWorkflows
+
+        return AsyncWorkflows(self._transport)
+
+    @cached_property
+    def files(self) -> AsyncFiles:
+        """Uploads."""
+        from .resources.files import AsyncFiles
+
+        return AsyncFiles(self._transport)
+
+    @cached_property
+    def app(self) -> AsyncApp:
+        """The app behind the key."""
+        from .resources.app import AsyncApp
+
+        return AsyncApp(self._transport)
+
+    @cached_property
+    def messages(self) -> AsyncMessages:
+        """Conversation history."""
+        from .resources.messages import AsyncMessages
+
+        return AsyncMessages(self._transport)
+
+    @cached_property
+    def datasets(self) -> AsyncDatasets:
+        """Knowledge bases; needs the knowledge key."""
+        from .resources.datasets import AsyncDatasets
+
+        return AsyncDatasets(self._transport)
 
     @property
     def settings(self) -> Settings:
@@ -159,7 +185,7 @@ class AsyncDify:
             headers=headers,
         )
         copy = object.__new__(type(self))
-        copy._equip(self._transport.with_settings(settings))
+        copy._transport = self._transport.with_settings(settings)
         return copy
 
     async def __aenter__(self) -> Self:

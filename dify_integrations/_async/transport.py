@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import httpx
 
@@ -38,7 +38,7 @@ from ..errors import (
 from .waiting import at_end_of_place, by_place, here, settle, sleep
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, MutableMapping
+    from collections.abc import AsyncGenerator, AsyncIterable, MutableMapping
 
     from ..core.exchange import Outcome
     from ..core.request import Request
@@ -165,8 +165,9 @@ class AsyncBody:
         self._closed = False
         encoding = response.headers.get("content-encoding", "").strip().lower()
         self._known_encoding = encoding in _ENCODINGS
-        plain = encoding in ("", "identity")
-        self._chunks = response.aiter_raw() if plain else response.aiter_bytes()
+        # Without an encoding the bytes need no decoder; httpx's own iterators cost 0.5 µs per piece.
+        stream = response.stream if encoding in ("", "identity") else response.aiter_bytes()
+        self._chunks = cast("AsyncIterable[bytes]", stream).__aiter__()
 
     async def read(self) -> bytes:
         """The next piece, `b""` at the end.

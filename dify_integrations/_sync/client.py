@@ -5,18 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, NoReturn
 
 from .. import settings as settings_module
 from ..core.retry import RetryPolicy
 from ..settings import SecretLike, Settings, Timeouts
-from .resources.app import App
-from .resources.chat import Chat
-from .resources.completion import Completion
-from .resources.datasets import Datasets
-from .resources.files import Files
-from .resources.messages import Messages
-from .resources.workflows import Workflows
 from .transport import Transport
 
 if TYPE_CHECKING:
@@ -26,30 +20,21 @@ if TYPE_CHECKING:
     import httpx
     from typing_extensions import Self
 
+    from .resources.app import App
+    from .resources.chat import Chat
+    from .resources.completion import Completion
+    from .resources.datasets import Datasets
+    from .resources.files import Files
+    from .resources.messages import Messages
+    from .resources.workflows import Workflows
+
 
 class Dify:
     """A client of Dify's Service API.
 
     Safe to share: one object serves several threads and users at once. Use it with `with`, or call
     `close`.
-
-    Attributes:
-        chat: Chat, agent and chatflow apps.
-        completion: Text generator apps.
-        workflows: Workflow apps and runs.
-        files: Uploads.
-        app: The app behind the key.
-        messages: Conversation history.
-        datasets: Knowledge bases.
     """
-
-    chat: Chat
-    completion: Completion
-    workflows: Workflows
-    files: Files
-    app: App
-    messages: Messages
-    datasets: Datasets
 
     def __init__(
         self,
@@ -107,17 +92,58 @@ class Dify:
             proxy=proxy,
             trust_env=trust_env,
         )
-        self._equip(Transport(settings, http_client=http_client))
+        self._transport = Transport(settings, http_client=http_client)
 
-    def _equip(self, transport: Transport) -> None:
-        self._transport = transport
-        self.chat = Chat(transport)
-        self.completion = Completion(transport)
-        self.workflows = Workflows(transport)
-        self.files = Files(transport)
-        self.app = App(transport)
-        self.messages = Messages(transport)
-        self.datasets = Datasets(transport)
+    # Each area is imported when it is first used: models are the larger part of this package's import time.
+
+    @cached_property
+    def chat(self) -> Chat:
+        """Chat, agent and chatflow apps."""
+        from .resources.chat import Chat
+
+        return Chat(self._transport)
+
+    @cached_property
+    def completion(self) -> Completion:
+        """Text generator apps."""
+        from .resources.completion import Completion
+
+        return Completion(self._transport)
+
+    @cached_property
+    def workflows(self) -> Workflows:
+        """Workflow apps and runs."""
+        from .resources.workflows import Workflows
+
+        return Workflows(self._transport)
+
+    @cached_property
+    def files(self) -> Files:
+        """Uploads."""
+        from .resources.files import Files
+
+        return Files(self._transport)
+
+    @cached_property
+    def app(self) -> App:
+        """The app behind the key."""
+        from .resources.app import App
+
+        return App(self._transport)
+
+    @cached_property
+    def messages(self) -> Messages:
+        """Conversation history."""
+        from .resources.messages import Messages
+
+        return Messages(self._transport)
+
+    @cached_property
+    def datasets(self) -> Datasets:
+        """Knowledge bases; needs the knowledge key."""
+        from .resources.datasets import Datasets
+
+        return Datasets(self._transport)
 
     @property
     def settings(self) -> Settings:
@@ -160,7 +186,7 @@ class Dify:
             headers=headers,
         )
         copy = object.__new__(type(self))
-        copy._equip(self._transport.with_settings(settings))
+        copy._transport = self._transport.with_settings(settings)
         return copy
 
     def __enter__(self) -> Self:

@@ -11,6 +11,7 @@ import time
 import warnings
 from collections.abc import Iterator, Callable, Sequence
 from contextlib import suppress
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._stop import SENDER
@@ -62,7 +63,8 @@ class Run:
         self._closed = False
         self._gave_up = False
         self._events = 0
-        self._socket_limit = transport.socket_limit
+        # A read that may last at least as long as the socket itself waits needs no second clock; floats lose a little.
+        self._socket_limit = (transport.socket_limit or inf) - 0.001
 
     # -- opening and closing
 
@@ -233,14 +235,14 @@ class Run:
         """The next bytes within what the clocks allow; `b""` at the end of the body or of the run."""
         if self._fold.over:
             return b""
-        clocks, decoder, now = self._clocks, self._decoder, time.monotonic()
-        clocks.read(now, beats=decoder.beats, events=self._events)
+        clocks = self._clocks
+        now = time.monotonic()
         if self._fold.verdict is Verdict.GRACE:
             clocks.grace(now)
-        limit = clocks.remaining(now)
+        limit = clocks.next_read(now, self._decoder.beats, self._events)
         body = self._open_body()
         try:
-            if limit is None or (self._socket_limit is not None and limit + 0.001 >= self._socket_limit):
+            if limit is None or limit >= self._socket_limit:
                 return body.read()
             if limit <= 0:
                 raise clocks.verdict(now)

@@ -31,6 +31,8 @@ class Clocks:
         self._last_beat = started
         self._last_event = started
         self._grace_ends: float | None = None
+        self._idle = timeouts.idle_s
+        self._only_idle = timeouts.deadline_s is None and timeouts.data_idle_s is None
         self._beats = 0
         self._events = 0
 
@@ -38,24 +40,33 @@ class Clocks:
         """The head of the answer arrived: the idle clocks start."""
         self._last_beat = self._last_event = now
 
-    def read(self, now: float, *, beats: int, events: int) -> None:
-        """A read was digested; the counts so far of complete frames (pings included) and of events among them."""
+    def next_read(self, now: float, beats: int, events: int) -> float | None:
+        """How long the next read may take.
+
+        Args:
+            now: Monotonic seconds.
+            beats: Complete frames so far, pings included, as the decoder counts them.
+            events: Events among them.
+
+        Returns:
+            Seconds; `None` without a limit, 0 when a clock has run out.
+        """
         if beats != self._beats:
             self._beats = beats
             self._last_beat = now
-        if events != self._events:
-            self._events = events
-            self._last_event = now
+            if events != self._events:
+                self._events = events
+                self._last_event = now
+            if self._only_idle:  # the usual case, once per token
+                return self._idle
+        limits = [end for end in self._ends() if end is not None]
+        return max(0.0, min(limits) - now) if limits else None
 
     def grace(self, now: float) -> None:
         """From now on wait only for a last event that may not come."""
         if self._grace_ends is None:
             self._grace_ends = now + GRACE_S
-
-    def remaining(self, now: float) -> float | None:
-        """Seconds the next read may take at most; `None` without a limit, 0 when a clock has run out."""
-        limits = [end for end in self._ends() if end is not None]
-        return max(0.0, min(limits) - now) if limits else None
+            self._only_idle = False
 
     @property
     def deadline_s(self) -> float | None:
@@ -70,11 +81,11 @@ class Clocks:
         return self._grace_ends is not None
 
     def _ends(self) -> tuple[float | None, ...]:
-        idle, data_idle = self._timeouts.idle_s, self._timeouts.data_idle_s
+        data_idle = self._timeouts.data_idle_s
         return (
             self._deadline,
             self._grace_ends,
-            None if idle is None else self._last_beat + idle,
+            None if self._idle is None else self._last_beat + self._idle,
             None if data_idle is None else self._last_event + data_idle,
         )
 
