@@ -26,7 +26,15 @@ Item = bytes | Signal
 
 
 class ConnectionCut(Exception):
-    """Leaves the application so that the server breaks the connection off."""
+    """Leaves the application when there is no connection of our own to break off."""
+
+
+async def cut(state: State, scope: Scope, left: asyncio.Future[None]) -> None:
+    """Break the connection off, after what was sent already has gone out."""
+    if state.hang_up is None:
+        raise ConnectionCut
+    state.hang_up(scope["client"])
+    await left
 
 
 class Channel:
@@ -86,6 +94,7 @@ class EventStream:
         self._producer = producer
         self._task_id = task_id
         self._outlives_client = outlives_client
+        self._broken = False
         self._headers = {"content-type": "text/event-stream; charset=utf-8", **(headers or {})}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -98,7 +107,9 @@ class EventStream:
             async with aclosing(self._chunks(left)) as chunks:
                 async for chunk in chunks:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            if not left.done():
+            if self._broken:
+                await cut(self._state, scope, left)
+            elif not left.done():
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             left.cancel()
@@ -129,7 +140,8 @@ class EventStream:
                 if item is Signal.END:
                     return
                 if item is Signal.CUT:
-                    raise ConnectionCut
+                    self._broken = True
+                    return
                 if item is Signal.HUSH:
                     next_ping = None
                 elif isinstance(item, bytes):

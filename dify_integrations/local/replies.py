@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from .channel import Channel, ConnectionCut, Signal, gone
+from .channel import Channel, Signal, cut, gone
 from .state import State
 
 _NOT_FOUND_PAGE = """<!doctype html>
@@ -110,7 +110,7 @@ class Blocking:
                     self._state.record(self._state.disconnects, self._task_id)
                 return
             if drained.result() is Signal.CUT:
-                raise ConnectionCut
+                return await cut(self._state, scope, left)
             await work
             await self._result()(scope, receive, send)
         finally:

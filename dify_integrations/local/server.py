@@ -205,7 +205,7 @@ class _Server(uvicorn.Server):
     """Uvicorn without its polling: it starts, waits to be told and closes at once."""
 
     def __init__(self, app: ASGIApp, state: State, listener: socket.socket) -> None:
-        # `critical`: a cut connection leaves the application as an exception, which is no news here.
+        # `critical`: a connection that a script cuts is no news here.
         super().__init__(
             uvicorn.Config(
                 app,
@@ -226,6 +226,13 @@ class _Server(uvicorn.Server):
         self._listener = listener
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told: asyncio.Event | None = None
+        state.hang_up = self._hang_up
+
+    def _hang_up(self, client: Any) -> None:
+        connections: list[Any] = list(self.server_state.connections)
+        for connection in connections:
+            if connection.client == client:
+                connection.transport.close()
 
     def serve_forever(self) -> None:
         """The body of the thread."""

@@ -158,6 +158,8 @@ class State:
         self.disconnects: list[str] = []
         self.script_errors: list[Exception] = []
         self.closing = False
+        # Set by the server that owns the connections; closes the one of a client address.
+        self.hang_up: Callable[[Any], None] | None = None
         self._changed = threading.Condition()
         self._counter = 0
         self._background: set[asyncio.Task[None]] = set()
