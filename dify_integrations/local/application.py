@@ -10,7 +10,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .replies import ApiError, crash, no_such_page
@@ -24,8 +24,7 @@ def build(state: State) -> ASGIApp:
     """The whole application over a state."""
     routes = [route for area in _AREAS for route in area.ROUTES]
     handlers: dict[Any, Any] = {ApiError: _refusal, HTTPException: _http_error, Exception: _crashed}
-    app = Starlette(routes=[Mount("/v1", routes=routes)], exception_handlers=handlers)
-    app.router.redirect_slashes = False
+    app = Starlette(routes=[Mount("/v1", app=Router(routes, redirect_slashes=False))], exception_handlers=handlers)
     app.state.local = state
     return Recorder(app, state)
 

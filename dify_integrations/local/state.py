@@ -148,6 +148,7 @@ class State:
         self.timing = timing
         self.dataset_api_key = dataset_api_key
         self.clock = clock
+        self.created_at = int(clock())
         self.conversations: dict[str, Conversation] = {}
         self.messages: dict[str, Message] = {}
         self.runs: dict[str, RunDetail] = {}

@@ -15,7 +15,15 @@ import yaml
 WIRE = Path(__file__).parents[2].parent / "shared" / "wire"
 
 # What scripts, forms and documents decide, not the server.
-FREE = {"inputs", "outputs", "process_data", "tool_labels", "doc_metadata", "execution_metadata", "metadata.iteration"}
+FREE = {
+    "inputs",
+    "outputs",
+    "process_data",
+    "tool_labels",
+    "doc_metadata",
+    "execution_metadata",
+    "resolved_default_values",
+}
 
 
 def recorded(scenario: str, version: str = "1.14.2") -> bytes:

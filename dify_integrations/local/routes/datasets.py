@@ -83,9 +83,9 @@ def _shown_dataset(state: State, owner: Dataset) -> dict[str, Any]:
         "word_count": sum(len(document.text) for document in owner.documents),
         "created_by": _ACCOUNT,
         "author_name": "LocalDify",
-        "created_at": state.now(),
+        "created_at": state.created_at,
         "updated_by": _ACCOUNT,
-        "updated_at": state.now(),
+        "updated_at": state.created_at,
         "embedding_model": "words",
         "embedding_model_provider": "local/scripted",
         "embedding_available": True,
@@ -117,7 +117,7 @@ def _external() -> dict[str, Any]:
 def _shown_document(state: State, owner: Dataset, document: Document) -> dict[str, Any]:
     size = len(document.text.encode())
     file = {"id": document.id, "name": document.name, "size": size, "extension": document.name.rsplit(".", 1)[-1]}
-    author = {"mime_type": "text/plain", "created_by": _ACCOUNT, "created_at": float(state.now())}
+    author = {"mime_type": "text/plain", "created_by": _ACCOUNT, "created_at": float(state.created_at)}
     return {
         "id": document.id,
         "position": document.position,
@@ -128,7 +128,7 @@ def _shown_document(state: State, owner: Dataset, document: Document) -> dict[st
         "name": document.name,
         "created_from": "api",
         "created_by": _ACCOUNT,
-        "created_at": state.now(),
+        "created_at": state.created_at,
         "tokens": len(document.text.split()),
         "indexing_status": "completed",
         "error": None,

@@ -20,7 +20,17 @@ async def upload(request: Request) -> Response:
     """POST /files/upload."""
     app_of(request)
     state = state_of(request)
-    file, user = await _form(request)
+    async with request.form() as form:
+        files = [part for part in form.getlist("file") if isinstance(part, UploadFile)]
+        if not files:
+            raise ApiError(400, "no_file_uploaded", "Please upload your file.")
+        user = form.get("user")
+        stored = await _stored(state, files[0], user if isinstance(user, str) and user else "DEFAULT-USER")
+    state.uploads[stored.id] = stored
+    return answer(shown(state, stored), status=201)
+
+
+async def _stored(state: State, file: UploadFile, user: str) -> Upload:
     if not file.content_type:
         raise ApiError(415, "unsupported_file_type", "File type not allowed.")
     if not file.filename:
@@ -30,18 +40,7 @@ async def upload(request: Request) -> Response:
     content = await file.read()
     if len(content) > _LIMITS_MB.get(file.content_type.split("/")[0], 15) * _MEGABYTE:
         raise ApiError(413, "file_too_large", "")
-    stored = Upload(state.new_id("upload"), user, file.filename, file.content_type, content, state.now())
-    state.uploads[stored.id] = stored
-    return answer(shown(state, stored), status=201)
-
-
-async def _form(request: Request) -> tuple[UploadFile, str]:
-    form = await request.form()
-    files = [part for part in form.getlist("file") if isinstance(part, UploadFile)]
-    if not files:
-        raise ApiError(400, "no_file_uploaded", "Please upload your file.")
-    user = form.get("user")
-    return files[0], user if isinstance(user, str) and user else "DEFAULT-USER"
+    return Upload(state.new_id("upload"), user, file.filename, file.content_type, content, state.now())
 
 
 def shown(state: State, stored: Upload) -> dict[str, object]:
