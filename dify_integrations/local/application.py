@@ -29,18 +29,18 @@ def build(state: State) -> ASGIApp:
     return Recorder(app, state)
 
 
-async def _refusal(request: Request, error: Exception) -> Response:
+async def _refusal(_: Request, error: Exception) -> Response:
     return error.response() if isinstance(error, ApiError) else crash().response()
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def _http_error(_: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code == 405:
         text = "The method is not allowed for the requested URL."
         return ApiError(405, "method_not_allowed", text).response()
     return no_such_page()
 
 
-async def _crashed(request: Request, error: Exception) -> Response:
+async def _crashed(_request: Request, _error: Exception) -> Response:
     return crash().response()
 
 

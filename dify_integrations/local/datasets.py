@@ -118,7 +118,7 @@ class Dataset:
         texts = [f"{document.name} {segment.content}" for document, segment in found]
         hits = [
             Hit(self, document, segment, score)
-            for (document, segment), score in zip(found, words.scores(query, texts))
+            for (document, segment), score in zip(found, words.scores(query, texts), strict=True)
             if score > 0 and score >= threshold and (keep is None or keep(document))
         ]
         return sorted(hits, key=lambda hit: -hit.score)[:top_k]

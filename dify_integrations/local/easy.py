@@ -193,8 +193,13 @@ def file_name(file: File) -> str:
     return file.filename or file.url.split("?")[0].rsplit("/", 1)[-1]
 
 
+def suffix(name: str) -> str:
+    """The extension of a file name, with its dot; empty when it has none."""
+    return "." + name.rpartition(".")[2] if "." in name else ""
+
+
 def _end_file(file_id: str, type: str, method: str, name: str, url: str) -> dict[str, Any]:
-    extension = "." + name.rsplit(".", 1)[1] if "." in name else ""
+    extension = suffix(name)
     return {
         "related_id": file_id,
         "extension": extension,
@@ -212,7 +217,7 @@ def _user_file(run: Run, file: dict[str, Any]) -> dict[str, Any]:
     method = str(file.get("transfer_method", ""))
     if method == "remote_url":
         url = str(file.get("url") or file.get("remote_url") or "")
-        name = url.split("?")[0].rsplit("/", 1)[-1]
+        name = url.split("?", maxsplit=1)[0].rsplit("/", 1)[-1]
         shown = _end_file(run.state.new_id("file"), str(file.get("type")), method, name, url)
         return {**shown, "remote_url": url}
     upload = run.state.uploads[str(file["upload_file_id"])]

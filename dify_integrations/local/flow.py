@@ -11,7 +11,7 @@ from typing import Any
 
 from . import frames
 from .channel import Signal
-from .easy import file_name, sources
+from .easy import file_name, sources, suffix
 from .ending import Ending, Said, shown_inputs
 from .nodes import NodeTracker, OpenNode
 from .run import Ended, Failed, Run, mind
@@ -175,9 +175,7 @@ class FlowWriter:
         inputs = dict(say.inputs or {"iterator_selector": [str(number) for number in range(len(say.items))]})
         shown = {"inputs": inputs, "inputs_truncated": False}
         self._nodes.steps += 1
-        await self._send(
-            "iteration_started", {**base, **when, "metadata": {"iteration_length": len(say.items)}, **shown}
-        )
+        await self._send("iteration_started", {**base, **when, "metadata": {"iteration_length": len(say.items)}, **shown})
         collected: list[Any] = []
         for index, item in enumerate(say.items):
             await self._send("iteration_next", {**base, "index": index, **when})
@@ -239,7 +237,7 @@ def _file(file: File, file_id: str) -> dict[str, Any]:
         "remote_url": None,
         "related_id": file_id,
         "filename": name,
-        "extension": "." + name.rsplit(".", 1)[1] if "." in name else "",
+        "extension": suffix(name),
         "mime_type": file.mime_type,
         "size": -1,
         "url": file.url,

@@ -45,8 +45,8 @@ def _price(millionths: int) -> str:
 
 def no_usage() -> JsonObject:
     """The usage of a step that called no model; here every price is `0.0`."""
-    free = {name: "0.0" for name in ("prompt_unit_price", "prompt_price_unit", "prompt_price")}
-    paid = {name: "0.0" for name in ("completion_unit_price", "completion_price_unit", "completion_price")}
+    free = dict.fromkeys(("prompt_unit_price", "prompt_price_unit", "prompt_price"), "0.0")
+    paid = dict.fromkeys(("completion_unit_price", "completion_price_unit", "completion_price"), "0.0")
     tail = {"total_tokens": 0, "total_price": "0.0", "currency": "USD", "latency": 0.0}
     times = {"time_to_first_token": None, "time_to_generate": None}
     return {"prompt_tokens": 0, **free, "completion_tokens": 0, **paid, **tail, **times}

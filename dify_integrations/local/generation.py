@@ -27,14 +27,10 @@ def respond(run: Run, *, streaming: bool) -> Reply:
         blocking = (lambda: _chatflow_body(run, flow)) if run.message else (lambda: _workflow_body(run, flow))
         if not streaming:
             return Blocking(run.state, run.channel, lambda: perform(run, flow, script), blocking, run.task_id)
-        return EventStream(
-            run.state, run.channel, lambda: perform(run, flow, script), task_id=run.task_id, outlives_client=True
-        )
+        return EventStream(run.state, run.channel, lambda: perform(run, flow, script), task_id=run.task_id, outlives_client=True)
     easy = AgentWriter(run) if run.app.mode == "agent-chat" else EasyWriter(run)
     if not streaming:
-        return Blocking(
-            run.state, run.channel, lambda: perform(run, easy, script), lambda: _easy_body(run, easy), run.task_id
-        )
+        return Blocking(run.state, run.channel, lambda: perform(run, easy, script), lambda: _easy_body(run, easy), run.task_id)
     return EventStream(run.state, run.channel, lambda: perform(run, easy, script), task_id=run.task_id)
 
 

@@ -110,7 +110,8 @@ class Blocking:
                     self._state.record(self._state.disconnects, self._task_id)
                 return
             if drained.result() is Signal.CUT:
-                return await cut(self._state, scope, left)
+                await cut(self._state, scope, left)
+                return
             await work
             await self._result()(scope, receive, send)
         finally:

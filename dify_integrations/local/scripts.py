@@ -14,9 +14,7 @@ from .apps import App, Script, Turn
 from .datasets import Hit
 from .says import Node, Outputs, Say, Sources, Tool, tokens
 
-_QUESTION_LABEL = re.compile(
-    r"^[ \t>*#]*(?:question|query|user|human)[ \t*]*:[ \t*]*(\S.*)$", re.IGNORECASE | re.MULTILINE
-)
+_QUESTION_LABEL = re.compile(r"^[ \t>*#]*(?:question|query|user|human)[ \t*]*:[ \t*]*(\S.*)$", re.IGNORECASE | re.MULTILINE)
 _CONTEXT_LABEL = re.compile(
     r"context[^\n:]{0,60}:\s|context information is below|<context>|passages?:\s|documents?:\s", re.IGNORECASE
 )
@@ -92,9 +90,7 @@ def workflow(turn: Turn) -> Iterator[Say]:
 
 def essay(turn: Turn) -> str:
     """A few sentences about the topic, in the tone and length of the form."""
-    topic = str(
-        turn.inputs.get("topic") or next((v for v in turn.inputs.values() if isinstance(v, str) and v), "nothing")
-    )
+    topic = str(turn.inputs.get("topic") or next((v for v in turn.inputs.values() if isinstance(v, str) and v), "nothing"))
     tone = str(turn.inputs.get("tone") or "plain")
     wanted = turn.inputs.get("sentences")
     many = max(1, min(int(wanted), 20)) if isinstance(wanted, (int, float)) else 2
@@ -136,7 +132,5 @@ def context_of(prompt: str, question: str) -> str:
     rest = rest.replace(question, "\n")
     if label is None and words.count(rest) < 30:
         return ""
-    kept = [
-        line for line in rest.splitlines() if not re.match(r"\s*(answer|question|query)\s*:?\s*$", line, re.IGNORECASE)
-    ]
+    kept = [line for line in rest.splitlines() if not re.match(r"\s*(answer|question|query)\s*:?\s*$", line, re.IGNORECASE)]
     return "\n".join(kept).strip()

@@ -185,18 +185,14 @@ class LocalDify:
         self.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
     async def __aenter__(self) -> Self:
         await anyio.to_thread.run_sync(self.start)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self.stop)
 
@@ -254,7 +250,7 @@ class _Server(uvicorn.Server):
             except asyncio.TimeoutError:
                 await self.on_tick(0)
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's signature
         """Cancel every run, break every connection, and wait until nothing is left."""
         await self._state.close()
         for server in self.servers:
@@ -262,7 +258,8 @@ class _Server(uvicorn.Server):
         connections: list[Any] = list(self.server_state.connections)
         for connection in connections:
             connection.transport.abort()
-        while self.server_state.connections or self.server_state.tasks:
+        # Uvicorn keeps these as plain sets: there is no event to wait for.
+        while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110
             await asyncio.sleep(_LOOK_S)
         for server in self.servers:
             await server.wait_closed()

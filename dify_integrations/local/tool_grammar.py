@@ -70,7 +70,7 @@ def best_tool(question: str, tools: list[dict[str, Any]]) -> dict[str, Any]:
     scored = words.scores(question, texts)
     # Digits in a question speak for a tool that must be given numbers.
     if re.search(r"\d", question):
-        scored = [score + (0.1 if _wants_numbers(tool) else 0.0) for score, tool in zip(scored, tools)]
+        scored = [score + (0.1 if _wants_numbers(tool) else 0.0) for score, tool in zip(scored, tools, strict=True)]
     return tools[max(range(len(tools)), key=lambda index: (scored[index], -index))]
 
 

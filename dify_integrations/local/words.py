@@ -143,9 +143,9 @@ def best_sentences(question: str, text: str, *, limit: int = 1) -> list[str]:
     kind = _answer_kind(question)
     fitting = [
         score * (1.5 if kind and kind.search(candidate.lower()) else 1.0)
-        for score, candidate in zip(scores(question, candidates), candidates)
+        for score, candidate in zip(scores(question, candidates), candidates, strict=True)
     ]
-    ranked = sorted(zip(fitting, range(len(candidates))), key=lambda pair: (-pair[0], pair[1]))
+    ranked = sorted(zip(fitting, range(len(candidates)), strict=True), key=lambda pair: (-pair[0], pair[1]))
     chosen = sorted(index for score, index in ranked[:limit] if score > 0)
     return [candidates[index] for index in chosen]
 

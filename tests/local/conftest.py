@@ -21,9 +21,7 @@ class Served:
         self.server = server
         self.http = http
 
-    def call(
-        self, method: str, path: str, *, app: str | None = None, key: str | None = None, **options: Any
-    ) -> httpx.Response:
+    def call(self, method: str, path: str, *, app: str | None = None, key: str | None = None, **options: Any) -> httpx.Response:
         """One request with the key of an app, or the dataset key."""
         return self.http.request(method, self.server.base_url + path, headers=self.headers(app, key), **options)
 

@@ -170,9 +170,7 @@ def test_a_conversation_belongs_to_its_user_and_its_app(serve: Serve) -> None:
 @pytest.mark.parametrize("conversation_id", ["", None])
 def test_an_empty_conversation_id_starts_a_new_one(serve: Serve, conversation_id: str | None) -> None:
     served = serve(App("app", script=script(Text("a"))))
-    first, second = (
-        served.generate(streaming=False, conversation_id=conversation_id).json()["conversation_id"] for _ in range(2)
-    )
+    first, second = (served.generate(streaming=False, conversation_id=conversation_id).json()["conversation_id"] for _ in range(2))
     assert first != second
 
 

@@ -91,9 +91,7 @@ def test_values_are_coerced_and_defaults_applied_as_the_mode_does(
 
 
 def upload(served: Any, *, user: str = "ann") -> str:
-    reply = served.call(
-        "POST", "/files/upload", app="app", data={"user": user}, files={"file": ("a.png", b"x", "image/png")}
-    )
+    reply = served.call("POST", "/files/upload", app="app", data={"user": user}, files={"file": ("a.png", b"x", "image/png")})
     return str(reply.json()["id"])
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import ast
+import asyncio
 import os
 import re
 import signal
@@ -132,9 +132,7 @@ def test_requests_are_recorded_without_the_key(serve: Serve) -> None:
     served = serve()
     served.generate("chat", query="Hello", inputs={"x": 1})
     served.call("GET", "/conversations?user=bob&limit=3", app="chat")
-    served.call(
-        "POST", "/files/upload", app="chat", data={"user": "eve"}, files={"file": ("a.txt", b"abc", "text/plain")}
-    )
+    served.call("POST", "/files/upload", app="chat", data={"user": "eve"}, files={"file": ("a.txt", b"abc", "text/plain")})
     posted, listed, uploaded = served.server.requests
     assert (posted.method, posted.path, posted.user) == ("POST", "/v1/chat-messages", "ann")
     assert (posted.json["query"], posted.json["inputs"]) == ("Hello", {"x": 1})
@@ -186,9 +184,7 @@ def test_the_stand_in_shares_no_code_with_the_client() -> None:
                 assert node.level <= depth, f"{path} reaches out of the package"
                 names = [node.module or ""] if node.level == 0 else []
             for name in names:
-                assert allowed.match(name) or name.split(".")[0] in {*sys.stdlib_module_names, "typing_extensions"}, (
-                    name
-                )
+                assert allowed.match(name) or name.split(".")[0] in {*sys.stdlib_module_names, "typing_extensions"}, name
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "Ctrl-C"])
@@ -196,9 +192,7 @@ def test_the_command_serves_until_it_is_told_to_end(tmp_path: Path, number: sign
     (tmp_path / "zoo.txt").write_text("The zoo opens at nine.", "utf-8")
     command = [sys.executable, "-W", "error", "-m", "dify_integrations.local", "--pace", "0", "--docs", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, "")
         head = "".join(line for line, _ in zip(lines, range(12)))

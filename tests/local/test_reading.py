@@ -139,9 +139,7 @@ def test_a_deleted_conversation_is_gone(serve: Serve) -> None:
 
 
 def test_suggested_questions(serve: Serve) -> None:
-    served = serve(
-        App("on", script=echo, suggested_questions=["More?"]), App("off", script=echo, suggested_questions=None)
-    )
+    served = serve(App("on", script=echo, suggested_questions=["More?"]), App("off", script=echo, suggested_questions=None))
     on, off = (served.generate(name, streaming=False).json()["message_id"] for name in ("on", "off"))
     reply = served.call("GET", f"/messages/{on}/suggested?user=ann", app="on")
     assert reply.json() == {"result": "success", "data": ["More?"]}
@@ -224,9 +222,7 @@ def test_the_parameters_have_the_recorded_keys(serve: Serve) -> None:
     assert list(shown) == list(recorded)
     assert list(shown["system_parameters"]) == list(recorded["system_parameters"])
     assert shown["opening_statement"] == "Hello"
-    assert shown["user_input_form"] == [
-        {"select": {"label": "tone", "required": False, "variable": "tone", "options": ["a"]}}
-    ]
+    assert shown["user_input_form"] == [{"select": {"label": "tone", "required": False, "variable": "tone", "options": ["a"]}}]
 
 
 def test_an_upload_has_the_recorded_keys(serve: Serve) -> None:
@@ -241,7 +237,8 @@ def test_an_upload_has_the_recorded_keys(serve: Serve) -> None:
 
 def test_an_upload_needs_a_file(serve: Serve) -> None:
     served = serve()
-    for options in ({"data": {"user": "ann"}}, {"json": {"user": "ann"}}):
+    bodies: list[dict[str, Any]] = [{"data": {"user": "ann"}}, {"json": {"user": "ann"}}]
+    for options in bodies:
         reply = served.call("POST", "/files/upload", app="chat", **options)
         assert (reply.status_code, reply.json()["code"]) == (400, "no_file_uploaded")
 
@@ -253,9 +250,7 @@ def test_an_upload_has_a_limit(serve: Serve) -> None:
 
 
 def test_datasets_are_listed_with_the_recorded_keys(serve: Serve) -> None:
-    served = serve(
-        App("app"), datasets=[Dataset(f"D{n}", {"a.txt": "x"}, metadata={"a.txt": {"y": n}}) for n in range(3)]
-    )
+    served = serve(App("app"), datasets=[Dataset(f"D{n}", {"a.txt": "x"}, metadata={"a.txt": {"y": n}}) for n in range(3)])
     page = served.call("GET", "/datasets?limit=2").json()
     assert [dataset["name"] for dataset in page["data"]] == ["D0", "D1"]
     assert (page["total"], page["has_more"], page["page"], page["limit"]) == (3, True, 1, 2)

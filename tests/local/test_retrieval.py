@@ -156,11 +156,7 @@ def test_a_partial_retrieval_model_is_refused_as_recorded(serve: Serve) -> None:
     body = {"query": "x", "retrieval_model": {"search_method": "semantic_search"}}
     message = served.call("POST", path, json=body).json()["message"]
     assert message.startswith("3 validation errors for HitTestingPayload\nretrieval_model.reranking_enable\n")
-    assert (
-        served.call("POST", path, json={})
-        .json()["message"]
-        .startswith("1 validation error for HitTestingPayload\nquery")
-    )
+    assert served.call("POST", path, json={}).json()["message"].startswith("1 validation error for HitTestingPayload\nquery")
 
 
 def test_an_unknown_dataset_is_a_404_even_with_a_wrong_key(serve: Serve) -> None:

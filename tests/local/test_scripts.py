@@ -62,9 +62,7 @@ QUESTIONS = [
 
 
 @pytest.mark.parametrize(("question", "words"), QUESTIONS)
-@pytest.mark.parametrize(
-    "prompt", ["{question}", LANGCHAIN_PROMPT, LLAMAINDEX_PROMPT], ids=["datasets", "langchain", "llamaindex"]
-)
+@pytest.mark.parametrize("prompt", ["{question}", LANGCHAIN_PROMPT, LLAMAINDEX_PROMPT], ids=["datasets", "langchain", "llamaindex"])
 def test_the_answer_quotes_the_sentence_that_fits(prompt: str, question: str, words: str) -> None:
     query = prompt.format(question=question, context=CONTEXT)
     reply = answer(query, *(HANDBOOK if prompt == "{question}" else []))

@@ -74,9 +74,7 @@ REVIEW = [
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_scripted_run_has_the_shape_of_its_recording(
-    serve: Serve, recording: str, mode: str, says: Sequence[Say]
-) -> None:
+def test_a_scripted_run_has_the_shape_of_its_recording(serve: Serve, recording: str, mode: str, says: Sequence[Say]) -> None:
     served = serve(App("app", mode, script(*says)))
     response = served.generate()
     wire.assert_same_shape(response.content, wire.recorded(recording))

@@ -87,9 +87,7 @@ def test_a_stop_ends_a_chat_with_an_empty_usage(serve: Serve) -> None:
     assert (usage["total_tokens"], usage["total_price"], usage["time_to_first_token"]) == (0, "0E-7", None)
     kept = served.call("GET", f"/messages?user=ann&conversation_id={first['conversation_id']}", app="app").json()
     assert kept["data"][0]["answer"] == "a b"
-    assert [(stop.task_id, stop.user, stop.applied) for stop in served.server.stops] == [
-        (first["task_id"], "ann", True)
-    ]
+    assert [(stop.task_id, stop.user, stop.applied) for stop in served.server.stops] == [(first["task_id"], "ann", True)]
 
 
 @pytest.mark.parametrize(

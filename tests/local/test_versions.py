@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_user_files_of_a_chat_are_listed_as_recorded(serve: Serve) -> None:
     assert mine[0]["filename"] == "cat.png"
 
 
-BAD_INPUT = {"inputs": {"tone": "angry"}}
+BAD_INPUT: dict[str, Any] = {"inputs": {"tone": "angry"}}
 FORM = [{"select": {"variable": "tone", "required": True, "options": ["calm"]}}]
 REFUSAL = "tone in input form must be one of the following: ['calm']"
 
@@ -140,9 +141,7 @@ def test_the_index_exists_only_on_old_servers(serve: Serve, version: str, status
         assert response.json()["server_version"] == "0.15.3"
 
 
-@pytest.mark.parametrize(
-    ("version", "echo"), [("1.12.1", {"content": "x"}), ("1.14.2", "x"), ("1.14.3", {"content": "x"})]
-)
+@pytest.mark.parametrize(("version", "echo"), [("1.12.1", {"content": "x"}), ("1.14.2", "x"), ("1.14.3", {"content": "x"})])
 def test_retrieval_echoes_its_query_as_the_release_does(serve: Serve, version: str, echo: object) -> None:
     served = serve(version=version)
     path = f"/datasets/{served.server.dataset('Handbook').id}/retrieve"

@@ -33,9 +33,7 @@ def recorded(scenario: str, version: str = "1.14.2") -> bytes:
 
 def recorded_body(scenario: str, method: str, path: str, version: str = "1.14.2", status: int = 200) -> Any:
     """The first recorded JSON body of a route."""
-    for exchange in yaml.load(_folder(version).joinpath(f"{scenario}.yaml").read_text("utf-8"), yaml.CSafeLoader)[
-        "interactions"
-    ]:
+    for exchange in yaml.load(_folder(version).joinpath(f"{scenario}.yaml").read_text("utf-8"), yaml.CSafeLoader)["interactions"]:
         request, response = exchange["request"], exchange["response"]
         called = request["uri"].split("/v1", 1)[-1].split("?")[0]
         matches = called == path or (path.startswith("*") and called.endswith(path[1:]))

@@ -74,9 +74,7 @@ def check_workflow_id(app: App, workflow_id: Any, request: Request) -> None:
         raise guessing(not_found(f"Workflow not found with id: {workflow_id}."), request)
 
 
-def _thread(
-    state: State, app: App, user: str, body: dict[str, Any], inputs: dict[str, Any], request: Request
-) -> Conversation:
+def _thread(state: State, app: App, user: str, body: dict[str, Any], inputs: dict[str, Any], request: Request) -> Conversation:
     thread_id = str(body.get("conversation_id") or "").strip()
     if thread_id:
         thread = state.conversations.get(thread_id)
