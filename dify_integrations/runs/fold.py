@@ -286,8 +286,10 @@ class Fold:
                 self._known[name] = value
         if event.created_at is not None:
             self._known.setdefault("created_at", event.created_at)
-        # The run id of a workflow comes with workflow_started, which tells it itself.
-        self._learned = bool(self._known.get("task_id"))
+        # The run id of a workflow comes with workflow_started, which tells it itself. A run that is joined late may have
+        # messages, which do not name it, before its first node.
+        joined = self.shape is Shape.EVENTS
+        self._learned = bool(self._known.get("task_id")) and not (joined and "workflow_run_id" not in self._known)
 
 
 _HANDLERS: dict[type[Event], Callable[[Fold, Any], Sequence[Item]]] = {
