@@ -15,7 +15,7 @@ demo: $(VENV)/.demo ## See Dify apps as LLM, retriever and tool in LangChain and
 	@$(BIN)/python examples/demo.py
 
 test: $(VENV)/.test ## Run the tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --cov --cov-fail-under=100
 
 check: format lint types twin-check docs wheel test ## Everything CI does; the tests come last
 

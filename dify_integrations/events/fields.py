@@ -84,10 +84,6 @@ def as_optional_object(value: JsonValue) -> JsonObject | None:
     return value if isinstance(value, dict) else None
 
 
-def as_list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []
-
-
 def as_objects(value: JsonValue) -> list[JsonObject]:
     """The objects in a list; `[]` when it is null or no list."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
