@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -28,7 +30,7 @@ from dify_integrations.runs.terminal import Shape, Verdict
 from tests.runs.builders import end, ev, feed, finished, fold, message, node, started
 
 
-def texts(items: list[object]) -> list[str]:
+def texts(items: Sequence[object]) -> list[str]:
     return [item.text for item in items if isinstance(item, TextDelta)]
 
 
@@ -200,7 +202,7 @@ def test_an_error_event_raises_by_code_with_what_had_arrived() -> None:
     ],
     ids=str,
 )
-def test_error_classes(fields: dict[str, object], cls: type[Exception]) -> None:
+def test_error_classes(fields: dict[str, Any], cls: type[Exception]) -> None:
     """By code, else by the status inside the event."""
     run = fold()
     feed(run, ev("error", **fields))
