@@ -1,0 +1,88 @@
+"""The two clients an adapter object speaks through, and the fingerprint of the app behind them."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from typing import TYPE_CHECKING, Any
+
+from .._async.client import AsyncDify
+from .._sync.client import Dify
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+
+
+class Clients:
+    """A sync and an async client with the same settings; what was not given is made when first used.
+
+    Frameworks call one object both ways, users have at most one client at hand. Neither is pickled: a copy in another
+    process makes its own.
+
+    Args:
+        client: A shared sync client.
+        async_client: A shared async client.
+        options: Arguments of `Dify`, used when neither client is given.
+    """
+
+    def __init__(self, client: Dify | None = None, async_client: AsyncDify | None = None, **options: Any) -> None:
+        self._sync = client
+        self._async = async_client
+        self._options = options
+        self._lock = threading.Lock()
+
+    @property
+    def settings(self) -> Settings:
+        """What the clients were told."""
+        return self._async.settings if self._sync is None and self._async is not None else self.sync.settings
+
+    @property
+    def sync(self) -> Dify:
+        """The client for code without an event loop."""
+        with self._lock:
+            if self._sync is None:
+                self._sync = Dify(**self._options) if self._async is None else Dify(**_arguments(self._async.settings))
+            return self._sync
+
+    @property
+    def asynchronous(self) -> AsyncDify:
+        """The client for code in any event loop."""
+        if self._async is not None:
+            return self._async
+        settings = self.sync.settings
+        with self._lock:
+            if self._async is None:
+                self._async = AsyncDify(**_arguments(settings))
+            return self._async
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Clients:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Clients, ())
+
+
+def app_fingerprint(settings: Settings, user: str | None = None) -> str:
+    """Tells apps, and the end users of one app, apart without naming the key: a conversation belongs to both."""
+    key = settings.api_key.reveal() if settings.api_key is not None else ""
+    text = "\n".join((settings.base_url, key, user or settings.user or ""))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _arguments(settings: Settings) -> dict[str, Any]:
+    # An http_client of the user's own is no setting, and of one kind only: the twin has its own connections.
+    return {
+        "api_key": settings.api_key.reveal() if settings.api_key else None,
+        "dataset_api_key": settings.dataset_api_key.reveal() if settings.dataset_api_key else None,
+        "base_url": settings.base_url,
+        "user": settings.user,
+        "timeout": settings.timeouts,
+        "retry": settings.retry,
+        "stop_on_close": settings.stop_on_close,
+        "headers": dict(settings.headers),
+        "max_connections": settings.max_connections,
+        "keepalive_expiry_s": settings.keepalive_expiry_s,
+        "verify": settings.verify,
+        "proxy": settings.proxy,
+        "trust_env": settings.trust_env,
+    }
