@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 import time
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _START_S = 10.0
 _LOOK_S = 0.002
+_LINGER_S = 1.0
 
 
 class LocalDify:
@@ -253,14 +255,24 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's signature
         """Cancel every run, break every connection, and wait until nothing is left."""
         await self._state.close()
+        loop = asyncio.get_running_loop()
+        # Accepting ends before the server is closed: a connection that asyncio is just taking in would be lost and leak
+        # its socket (cpython#109564).
+        with contextlib.suppress(NotImplementedError):
+            loop.remove_reader(self._listener)
+        await self._break_connections(loop.time() + _LINGER_S)
         for server in self.servers:
             server.close()
-        connections: list[Any] = list(self.server_state.connections)
-        for connection in connections:
-            connection.transport.abort()
-        # Uvicorn keeps these as plain sets: there is no event to wait for.
-        while self.server_state.connections or self.server_state.tasks:  # noqa: ASYNC110
-            await asyncio.sleep(_LOOK_S)
-        for server in self.servers:
             await server.wait_closed()
         self._listener.close()
+
+    async def _break_connections(self, deadline: float) -> None:
+        this = asyncio.current_task()
+        while asyncio.get_running_loop().time() < deadline:
+            connections: list[Any] = list(self.server_state.connections)
+            for connection in connections:
+                connection.transport.abort()
+            # Connections being accepted and requests being served are tasks; uvicorn has no event for their end.
+            if not connections and not asyncio.all_tasks() - {this}:
+                return
+            await asyncio.sleep(_LOOK_S)
