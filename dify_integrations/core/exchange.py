@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 from ..errors import DifyError, TransportError, UnexpectedContent
 from .budget import RetryBudget
-from .failure import api_error
+from .failure import api_error, error_object
 from .operation import Answer, Operation
 from .redact import excerpt
 from .request import Request
@@ -96,9 +96,7 @@ def _judge(operation: Operation[Any], outcome: Outcome, wall_clock: Callable[[],
 
 def _no_stream(answer: Answer) -> DifyError:
     """A 200 that is no event stream: an error object all the same, a login page, or a server that answers blocking."""
-    if answer.content_type == "application/json" and b'"code"' in answer.body[:2000]:
-        return api_error(answer)
-    return UnexpectedContent(
+    return error_object(answer) or UnexpectedContent(
         f"expected an event stream, got {answer.content_type or 'no content type'}: {excerpt(answer.body)}; "
         "is base_url right, and is no login page or proxy in between?"
     )

@@ -6,6 +6,7 @@ The envelopes are those of every server since 0.15: `{code, message, status}`, w
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import (
@@ -60,8 +61,24 @@ _HINT_BY_CODE = {
 }
 
 
+def error_object(answer: Answer) -> APIError | None:
+    """The exception for an error object that came with 200, as some gateways send it; `None` for anything else.
+
+    Its own `status` says what the gateway hid. A code alone is none: an app's outputs may have one.
+    """
+    try:
+        value = parse_json(answer.body)
+    except ValueError:
+        return None
+    if not isinstance(value, dict) or not (isinstance(value.get("code"), str) and isinstance(value.get("message"), str)):
+        return None
+    status = value.get("status")
+    hidden = status if isinstance(status, int) and status >= 300 else answer.status
+    return api_error(replace(answer, status=hidden))
+
+
 def api_error(answer: Answer, *, retry_after_s: float | None = None, since: str = "") -> APIError:
-    """The exception for an answer with a status of 300 or more, or for an error object that came with 200."""
+    """The exception for an answer with a status of 300 or more."""
     body = _envelope(answer.body)
     if body is None:
         return _without_envelope(answer, retry_after_s, since)
