@@ -141,9 +141,9 @@ class AsyncTransport:
             **request.headers,
             "Authorization": f"Bearer {settings.key_for(request.key)}",
             "Accept": "text/event-stream" if streams else "*/*",
+            # A compressing proxy would hold events back. httpx would ask for br and zstd where it finds a library.
+            "Accept-Encoding": "identity" if streams else "gzip, deflate",
         }
-        if streams:
-            headers["Accept-Encoding"] = "identity"  # a compressing proxy would hold events back
         options: dict[str, Any] = {"headers": headers, "params": list(request.query) or None}
         if request.files:
             options["files"] = [(part.name, (part.filename, part.content, part.mime_type)) for part in request.files]
