@@ -44,7 +44,9 @@ class WorkflowRun(Model):
     @field_validator("inputs", "outputs", mode="before")
     @classmethod
     def _json_text(cls, value: Any) -> Any:
-        return json.loads(value) if isinstance(value, str) and value else value or None
+        if isinstance(value, str):  # an empty text is a run without a record of them; `{}` is a run without values
+            return json.loads(value) if value else None
+        return value
 
     @field_validator("created_at", "finished_at", mode="before")
     @classmethod
