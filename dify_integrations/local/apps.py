@@ -47,7 +47,8 @@ class App:
     Args:
         name: Its name; ids and the key derive from it.
         mode: `completion`, `chat`, `agent-chat`, `advanced-chat` or `workflow`.
-        script: What it says; the default one answers from its datasets, from the prompt or by echo.
+        script: What it says; the default one answers from its datasets, from the prompt or by echo. It runs on the
+            server's event loop: use `Wait` and `Gate` instead of sleeping or blocking.
         inputs_form: Entries of `user_input_form`, such as `{"text-input": {"variable": "topic", "required": True}}`.
         description: Shown by `/info`.
         datasets: What `Turn.retrieve` and the default script search.
