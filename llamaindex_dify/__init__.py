@@ -1,0 +1,41 @@
+"""Dify apps and knowledge bases as LlamaIndex LLMs, retrievers and tools."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .llms import DifyChatLLM, DifyCompletionLLM
+    from .retrievers import DifyRetriever
+    from .tools import DifyWorkflowTool
+
+__all__ = [
+    "DifyChatLLM",
+    "DifyCompletionLLM",
+    "DifyRetriever",
+    "DifyWorkflowTool",
+]
+
+_HOMES = {
+    "DifyChatLLM": "llms",
+    "DifyCompletionLLM": "llms",
+    "DifyRetriever": "retrievers",
+    "DifyWorkflowTool": "tools",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy: importing llama-index-core takes seconds.
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        import_module("llama_index.core")
+    except ImportError as error:
+        raise ImportError(f'{name} needs llama-index-core: install with pip install "dify-integrations[llamaindex]"') from error
+    return getattr(import_module(f".{home}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,221 @@
+"""Dify apps as LlamaIndex LLMs. The endpoint is the class; the wire is always a stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.base.llms.types import LLMMetadata
+from llama_index.core.bridge.pydantic import Field, PrivateAttr
+
+from ._base import Call, DifyLLM, ToolCalling
+
+if TYPE_CHECKING:
+    from llama_index.core.bridge.pydantic import SecretStr
+
+    from dify_integrations import AsyncDify, AsyncRun, Dify, Run
+    from dify_integrations.bridge.conversation import ConversationMode
+    from dify_integrations.models.apps import AppParameters
+
+
+class DifyChatLLM(DifyLLM):
+    """A Dify chat, agent or chatflow app as an LLM.
+
+    Safe to share between threads, event loops and end users: nothing of a conversation is kept on the object. What is
+    known of an answer (ids, citations, files, steps of the app's own agent) is in `message.additional_kwargs["dify"]`,
+    token counts are in `response.raw["usage"]`.
+
+    Args:
+        client: A shared `Dify`; its settings then stand for `api_key`, `base_url`, `timeout` and `max_retries`.
+        async_client: A shared `AsyncDify`.
+        api_key: App key (`app-…`), or `DIFY_API_KEY`.
+        base_url: Address with `/v1`, or `DIFY_BASE_URL`.
+        user: Your identifier of the end user, or `DIFY_USER`; calls may name another with `user=…`.
+        inputs: The app's variables, for every call.
+        model: What to call the app in traces.
+        conversation: `stateless` renders the whole history into every request; `auto` and `stateful` continue the
+            Dify conversation of the last answer.
+        auto_generate_name: Whether Dify spends a model call on the title of a new conversation.
+        system_prompt_variable: App variable that takes system messages instead of the query.
+        tool_calling: `prompt` asks the app for tool calls by words and reads them from its answer: an emulation, as
+            good as the app's model. `off` is honest: Dify apps take no tools.
+        split_thinking: Take `<think>` inside answers for thinking.
+        context_window: Tokens. Dify does not tell; set that of your app's model.
+        num_output: Tokens of an answer.
+        timeout: Seconds without a sign of life.
+        max_retries: How often a call that surely did not start is sent again.
+        kwargs: Fields of every LlamaIndex LLM, such as `callback_manager` and `system_prompt`.
+
+    Examples:
+        ```python
+        llm = DifyChatLLM(api_key="app-…", base_url="http://localhost/v1", user="ada")
+        for chunk in llm.stream_complete("What is a vector?"):
+            print(chunk.delta, end="")
+        ```
+    """
+
+    auto_generate_name: bool = Field(default=False, description="Let Dify title new conversations by a model call.")
+
+    def __init__(
+        self,
+        client: Dify | None = None,
+        *,
+        async_client: AsyncDify | None = None,
+        api_key: str | SecretStr | None = None,
+        base_url: str | None = None,
+        user: str | None = None,
+        inputs: dict[str, Any] | None = None,
+        model: str = "chat",
+        conversation: ConversationMode = "stateless",
+        auto_generate_name: bool = False,
+        system_prompt_variable: str | None = None,
+        tool_calling: ToolCalling = "off",
+        split_thinking: bool = True,
+        context_window: int = 32_768,
+        num_output: int = 1_024,
+        timeout: float | None = None,
+        max_retries: int = 2,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            client,
+            async_client,
+            api_key=api_key,
+            base_url=base_url,
+            user=user,
+            inputs=inputs or {},
+            model=model,
+            conversation=conversation,
+            auto_generate_name=auto_generate_name,
+            system_prompt_variable=system_prompt_variable,
+            tool_calling=tool_calling,
+            split_thinking=split_thinking,
+            context_window=context_window,
+            num_output=num_output,
+            timeout=timeout,
+            max_retries=max_retries,
+            **kwargs,
+        )
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Stable id in serialised objects."""
+        return "dify_chat_llm"
+
+    def _arguments(self, call: Call) -> dict[str, Any]:
+        return {
+            "user": call.user,
+            "inputs": call.inputs,
+            "conversation_id": call.conversation_id,
+            "files": call.files,
+            "auto_generate_name": self.auto_generate_name,
+            "split_thinking": self.split_thinking,
+        }
+
+    def _run(self, call: Call) -> Run:
+        return self._clients.sync.chat.stream(call.query, **self._arguments(call))
+
+    async def _arun(self, call: Call) -> AsyncRun:
+        return self._clients.asynchronous.chat.stream(call.query, **self._arguments(call))
+
+
+class DifyCompletionLLM(DifyLLM):
+    """A Dify completion (text generator) app as an LLM: the prompt goes into one of its variables.
+
+    Args:
+        client: A shared `Dify`.
+        async_client: A shared `AsyncDify`.
+        api_key, base_url, user, inputs, model, tool_calling, split_thinking, context_window, num_output, timeout,
+            max_retries, kwargs: As for `DifyChatLLM`.
+        prompt_variable: The variable that takes the prompt. Unless given, the first call looks the app's form up once:
+            `query` if the form has it, else its only required text, else its first text.
+
+    Examples:
+        ```python
+        llm = DifyCompletionLLM(api_key="app-…", base_url="http://localhost/v1", user="ada")
+        print(llm.complete("Three names for a cat"))
+        ```
+    """
+
+    prompt_variable: str | None = Field(default=None, description="App variable that takes the prompt.")
+
+    _found: str | None = PrivateAttr(default=None)
+
+    def __init__(
+        self,
+        client: Dify | None = None,
+        *,
+        async_client: AsyncDify | None = None,
+        api_key: str | SecretStr | None = None,
+        base_url: str | None = None,
+        user: str | None = None,
+        inputs: dict[str, Any] | None = None,
+        model: str = "completion",
+        prompt_variable: str | None = None,
+        tool_calling: ToolCalling = "off",
+        split_thinking: bool = True,
+        context_window: int = 32_768,
+        num_output: int = 1_024,
+        timeout: float | None = None,
+        max_retries: int = 2,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            client,
+            async_client,
+            api_key=api_key,
+            base_url=base_url,
+            user=user,
+            inputs=inputs or {},
+            model=model,
+            prompt_variable=prompt_variable,
+            tool_calling=tool_calling,
+            split_thinking=split_thinking,
+            context_window=context_window,
+            num_output=num_output,
+            timeout=timeout,
+            max_retries=max_retries,
+            **kwargs,
+        )
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Stable id in serialised objects."""
+        return "dify_completion_llm"
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """As for every Dify LLM, but prompts come as text."""
+        return super().metadata.model_copy(update={"is_chat_model": False})
+
+    def _run(self, call: Call) -> Run:
+        dify = self._clients.sync
+        self._found = self._found or self.prompt_variable or prompt_variable_of(dify.app.parameters())
+        return dify.completion.stream(**self._arguments(call, self._found))
+
+    async def _arun(self, call: Call) -> AsyncRun:
+        dify = self._clients.asynchronous
+        self._found = self._found or self.prompt_variable or prompt_variable_of(await dify.app.parameters())
+        return dify.completion.stream(**self._arguments(call, self._found))
+
+    def _arguments(self, call: Call, variable: str) -> dict[str, Any]:
+        return {
+            "inputs": {**call.inputs, variable: call.query},
+            "user": call.user,
+            "files": call.files,
+            "split_thinking": self.split_thinking,
+        }
+
+
+def prompt_variable_of(parameters: AppParameters) -> str:
+    """The variable of a completion app that takes the prompt; `query` when nothing else offers itself."""
+    texts = [
+        field
+        for entry in parameters.user_input_form
+        for kind, field in entry.items()
+        if kind in ("text-input", "paragraph") and isinstance(field, dict) and field.get("variable")
+    ]
+    names = [str(field["variable"]) for field in texts]
+    required = [str(field["variable"]) for field in texts if field.get("required")]
+    if "query" in names or not names:
+        return "query"
+    return required[0] if required else names[0]
