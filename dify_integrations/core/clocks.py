@@ -93,12 +93,18 @@ class Clocks:
         """What to raise for a read that ran out of time."""
         if self.deadline_passed(now):
             return DeadlineExceeded(f"the run took longer than its deadline of {self._timeouts.deadline_s:g} s")
-        return stalled(self._timeouts, saw_event=self._events > 0, saw_ping=self._beats > 0)
+        return stalled(self._silence(), saw_event=self._events > 0, saw_ping=self._beats > 0)
+
+    def _silence(self) -> str:
+        """Which of the two idle clocks ran out: the one that ended first."""
+        idle, data_idle = self._idle, self._timeouts.data_idle_s
+        if data_idle is not None and (idle is None or self._last_event + data_idle < self._last_beat + idle):
+            return f"no event arrived for {data_idle:g} s (data_idle_s)"
+        return f"nothing complete arrived for {idle or 0:g} s (idle_s)"
 
 
-def stalled(timeouts: Timeouts, *, saw_event: bool, saw_ping: bool) -> StreamInterrupted:
+def stalled(silence: str, *, saw_event: bool, saw_ping: bool) -> StreamInterrupted:
     """The error for a stream on which nothing complete arrives any more."""
-    silence = f"nothing complete arrived for {timeouts.idle_s or timeouts.data_idle_s or 0:g} s"
     if saw_event:
         return StreamStalled(f"{silence}; the run may go on without us: its worker died, or a proxy holds the stream back")
     if saw_ping:
