@@ -229,6 +229,8 @@ class AsyncRun:
                 for out in last(fold.abort(error)):
                     yield out
                 error.partial = fold.result()
+                if isinstance(error, StreamInterrupted):
+                    error.ids = dict(error.partial.ids)
                 raise
             failure = fold.failure()
             if failure is not None:
