@@ -20,7 +20,7 @@ from ..errors import ConnectionDropped, DeadlineExceeded, DifyError, InvalidArgu
 from ..events.parse import parse_event
 from ..runs.items import TextDelta
 from ..runs.terminal import Verdict, server_version
-from .waiting import settle, within
+from .waiting import read_within, settle, within
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from .transport import AsyncBody, AsyncTransport
 
 T = TypeVar("T")
+DRAIN_S = 0.02
+"""How long to wait for the end of a body behind its last event; it usually comes in the same packet."""
 
 
 class AsyncRun:
@@ -118,6 +120,8 @@ class AsyncRun:
         if self._body is None:
             return
         try:
+            if self._fold.body_ends and not self._gave_up:
+                await self._body.drain(DRAIN_S)
             await self._body.aclose()
         finally:
             if self._gave_up or not self._fold.over:
@@ -253,7 +257,7 @@ class AsyncRun:
                 return await body.read()
             if limit <= 0:
                 raise clocks.verdict(now)
-            return await within(limit, body.read)
+            return await read_within(limit, body)
         except TimeoutError as error:
             if clocks.in_grace:
                 return b""

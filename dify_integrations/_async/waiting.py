@@ -6,11 +6,14 @@ Everything else in this folder is turned into `_sync` by `.ci/twin.py`.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
 from anyio.lowlevel import current_token
+
+if TYPE_CHECKING:
+    from .transport import AsyncBody
 
 T = TypeVar("T")
 
@@ -44,8 +47,8 @@ async def _guard(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None, N
         await close()
 
 
-async def within(seconds: float | None, read: Callable[[], Awaitable[T]]) -> T:
-    """`read()`, given up with `TimeoutError` after `seconds`."""
+async def within(seconds: float | None, read: Callable[[], Awaitable[T]], stream: object = None) -> T:
+    """`read()`, given up with `TimeoutError` after `seconds`; `stream` matters only to blocking code."""
     with anyio.fail_after(seconds):
         return await read()
 

@@ -21,7 +21,7 @@ from ..errors import ConnectionDropped, DeadlineExceeded, DifyError, InvalidArgu
 from ..events.parse import parse_event
 from ..runs.items import TextDelta
 from ..runs.terminal import Verdict, server_version
-from .waiting import settle, within
+from .waiting import read_within, settle, within
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from .transport import Body, Transport
 
 T = TypeVar("T")
+DRAIN_S = 0.02
+"""How long to wait for the end of a body behind its last event; it usually comes in the same packet."""
 
 
 class Run:
@@ -113,6 +115,8 @@ class Run:
         if self._body is None:
             return
         try:
+            if self._fold.body_ends and not self._gave_up:
+                self._body.drain(DRAIN_S)
             self._body.close()
         finally:
             if self._gave_up or not self._fold.over:
@@ -248,7 +252,7 @@ class Run:
                 return body.read()
             if limit <= 0:
                 raise clocks.verdict(now)
-            return within(limit, body.read)
+            return read_within(limit, body)
         except TimeoutError as error:
             if clocks.in_grace:
                 return b""

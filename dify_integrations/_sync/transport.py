@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import logging
 import random
+import socket
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
@@ -36,7 +39,7 @@ from ..errors import (
     TransportError,
     UnexpectedContent,
 )
-from .waiting import at_end_of_place, by_place, here, settle, sleep
+from .waiting import at_end_of_place, by_place, here, settle, sleep, within
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, MutableMapping
@@ -170,10 +173,14 @@ class Body:
         stream = response.stream if encoding in ("", "identity") else response.iter_bytes()
         self._chunks = cast("Iterable[bytes]", stream).__iter__()
 
-    def read(self) -> bytes:
+    def read(self, limit: float | None = None) -> bytes:
         """The next piece, `b""` at the end.
 
+        Args:
+            limit: Seconds it may take, when less than the socket's own time-out.
+
         Raises:
+            TimeoutError: It took longer than `limit`.
             TransportError: The connection broke or fell silent.
             UnexpectedContent: An encoding this client cannot undo.
         """
@@ -181,11 +188,26 @@ class Body:
             # httpx passes the raw bytes of an encoding it lacks the library for, without an error.
             raise UnexpectedContent("the answer has a content encoding that was not asked for; check the proxy in between")
         try:
+            if limit is not None:
+                return within(limit, self._chunks.__next__, self._response.extensions.get("network_stream"))
             return self._chunks.__next__()
         except StopIteration:
             return b""
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise _mapped(error, self._settings) from error
+
+    def cut(self) -> None:
+        """Break the connection under a read that blocks another thread."""
+        stream = self._response.extensions.get("network_stream")
+        connection = None if stream is None else stream.get_extra_info("socket")
+        if connection is not None:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def drain(self, limit: float) -> None:
+        """Read the end of a body that has nothing more to say, so that its connection can be used again."""
+        with suppress(TimeoutError, TransportError, ProtocolError):
+            self.read(limit)
 
     def whole(self) -> bytes:
         """All of it, then closed.

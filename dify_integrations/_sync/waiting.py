@@ -6,9 +6,15 @@ Everything else in this folder is generated from `_async` by `.ci/twin.py`.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Generator, MutableMapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..errors import TransportError
+
+if TYPE_CHECKING:
+    from .transport import Body
 
 T = TypeVar("T")
 
@@ -39,9 +45,29 @@ def _guard(close: Callable[[], None]) -> Generator[None, None, None]:
         close()
 
 
-def within(seconds: float | None, read: Callable[[], T]) -> T:
-    """`read()`; a blocking read cannot be given up, so the socket's own time-out is the limit."""
-    return read()
+def within(seconds: float | None, read: Callable[[], T], stream: Any = None) -> T:
+    """`read()`, given up with the library's own time-out error after `seconds`.
+
+    httpcore fixes the read time-out of a body when it begins, and calls the `read` of the network stream (which httpx
+    hands out) for every read: that is where a shorter one can be set. Without such a stream nothing is bounded but by
+    the socket's own time-out.
+    """
+    plain = getattr(stream, "read", None)
+    if seconds is None or plain is None or not hasattr(stream, "__dict__"):
+        return read()
+    owner = threading.get_ident()
+
+    def bounded(max_bytes: int, timeout: float | None = None) -> Any:
+        # At its end a body gives the connection back, so another thread may be the one that reads.
+        shorter = timeout if threading.get_ident() != owner else seconds if timeout is None else min(seconds, timeout)
+        return plain(max_bytes, shorter)
+
+    stream.read = bounded
+    try:
+        return read()
+    finally:
+        if stream.__dict__.get("read") is bounded:
+            del stream.read
 
 
 def settle(close: Callable[[], None], seconds: float = 2.0) -> None:
