@@ -20,7 +20,7 @@ from ..errors import ConnectionDropped, DeadlineExceeded, DifyError, InvalidArgu
 from ..events.parse import parse_event
 from ..runs.items import TextDelta
 from ..runs.terminal import Verdict, server_version
-from .waiting import read_within, settle, within
+from .waiting import settle, within
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -257,7 +257,7 @@ class AsyncRun:
                 return await body.read()
             if limit <= 0:
                 raise clocks.verdict(now)
-            return await read_within(limit, body)
+            return await body.read(limit)
         except TimeoutError as error:
             if clocks.in_grace:
                 return b""

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import logging
 import random
-import socket
 import ssl
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from contextlib import suppress
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -79,8 +77,9 @@ class AsyncTransport:
 
     @property
     def socket_limit(self) -> float | None:
-        """Seconds after which a read of a stream gives up by itself; `None` when it does not, or nobody knows."""
-        return None if self._given is not None else _timeout(self.settings, streams=True).read
+        """Seconds after which a read of a stream gives up by itself; `None` when it does not."""
+        timeout = _timeout(self.settings, streams=True) if self._given is None else self._given.timeout
+        return timeout.read
 
     async def send(self, operation: Operation[T]) -> T:
         """Send an operation and read its answer."""
@@ -194,14 +193,6 @@ class AsyncBody:
             return b""
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise _mapped(error, self._settings) from error
-
-    def cut(self) -> None:
-        """Break the connection under a read that blocks another thread."""
-        stream = self._response.extensions.get("network_stream")
-        connection = None if stream is None else stream.get_extra_info("socket")
-        if connection is not None:
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
 
     async def drain(self, limit: float) -> None:
         """Read the end of a body that has nothing more to say, so that its connection can be used again."""

@@ -6,14 +6,11 @@ Everything else in this folder is turned into `_sync` by `.ci/twin.py`.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import anyio
 from anyio.lowlevel import current_token
-
-if TYPE_CHECKING:
-    from .transport import AsyncBody
 
 T = TypeVar("T")
 

@@ -21,7 +21,7 @@ from ..errors import ConnectionDropped, DeadlineExceeded, DifyError, InvalidArgu
 from ..events.parse import parse_event
 from ..runs.items import TextDelta
 from ..runs.terminal import Verdict, server_version
-from .waiting import read_within, settle, within
+from .waiting import settle, within
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -252,7 +252,7 @@ class Run:
                 return body.read()
             if limit <= 0:
                 raise clocks.verdict(now)
-            return read_within(limit, body)
+            return body.read(limit)
         except TimeoutError as error:
             if clocks.in_grace:
                 return b""

@@ -9,12 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, MutableMapping
-from typing import TYPE_CHECKING, Any, TypeVar
-
-from ..errors import TransportError
-
-if TYPE_CHECKING:
-    from .transport import Body
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 

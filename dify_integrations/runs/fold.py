@@ -41,7 +41,7 @@ from .items import AudioChunk, Ended, HumanInputForm, Item, Paused, RunStatus, U
 from .reading import citation_of, file_of, form_of, produced
 from .result import RunResult
 from .steps import StepTree
-from .terminal import Seen, Shape, Verdict, Version, judge, judge_end_of_body
+from .terminal import Seen, Shape, Verdict, Version, ends_at_once, judge, judge_end_of_body
 
 if TYPE_CHECKING:
     from ..core.jsonio import JsonObject
@@ -101,6 +101,11 @@ class Fold:
     def over(self) -> bool:
         """Whether nothing more needs to be read."""
         return self._ended is not None
+
+    @property
+    def body_ends(self) -> bool:
+        """Whether the run is over and the server ends the body right behind its last event."""
+        return self.verdict is Verdict.COMPLETE and ends_at_once(self._seen, self.version)
 
     @property
     def task_id(self) -> str:

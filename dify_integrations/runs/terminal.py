@@ -90,6 +90,15 @@ def _chatflow_without_message_end(over: Verdict, status: str, version: Version |
     return Verdict.READ_ON
 
 
+def ends_at_once(seen: Seen, version: Version | None) -> bool:
+    """Whether the server ends the body right behind the last event of a run that is complete.
+
+    The relay of ≥ 1.13, which carries workflow events, takes another second.
+    """
+    by_relay = bool(seen.workflow_started or seen.finished) and (version is None or version >= (1, 13))
+    return not by_relay
+
+
 def judge_end_of_body(verdict: Verdict, seen: Seen) -> Verdict | None:
     """What the end of the body means; `None` when the run owed more."""
     if verdict is Verdict.GRACE:

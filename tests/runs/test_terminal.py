@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from dify_integrations.runs.terminal import Seen, Shape, Verdict, judge, judge_end_of_body, server_version
+from dify_integrations.runs.terminal import Seen, Shape, Verdict, ends_at_once, judge, judge_end_of_body, server_version
 
 M, W, E = Shape.MESSAGE, Shape.WORKFLOW, Shape.EVENTS
 ROWS = [
@@ -59,6 +59,21 @@ def test_an_error_is_terminal_whatever_else_was_seen(shape: Shape) -> None:
         for status in ("", "succeeded", "failed", "stopped"):
             seen = Seen(message_end, workflow_started, status, paused, failed=True)
             assert judge(shape, seen, None) is Verdict.FAILED
+
+
+@pytest.mark.parametrize(
+    ("seen", "version", "at_once"),
+    [
+        (Seen(message_end=True), "1.14.2", True),
+        (Seen(message_end=True, workflow_started=True, finished="succeeded"), "1.12.1", True),
+        (Seen(message_end=True, workflow_started=True, finished="succeeded"), "1.14.2", False),
+        (Seen(finished="succeeded"), None, False),
+    ],
+    ids=["chat", "chatflow by queue", "chatflow by relay", "unknown version"],
+)
+def test_whether_the_body_ends_at_once(seen: Seen, version: str | None, at_once: bool) -> None:
+    """The relay keeps the connection for about a second after the last event."""
+    assert ends_at_once(seen, server_version(version)) is at_once
 
 
 @pytest.mark.parametrize(
