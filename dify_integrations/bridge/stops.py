@@ -1,0 +1,49 @@
+"""Stop sequences on the client: Dify's apps take none, frameworks promise them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import InvalidArgument
+
+
+class StopSequences:
+    """Cuts a text that comes in pieces before the first stop sequence, wherever the pieces are cut.
+
+    Args:
+        sequences: The texts to stop at.
+
+    Raises:
+        InvalidArgument: An empty sequence, which would stop before the first word.
+    """
+
+    def __init__(self, sequences: Sequence[str]) -> None:
+        if not all(sequences):
+            raise InvalidArgument("a stop sequence must not be empty")
+        self.hit = False
+        self._sequences = tuple(sequences)
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """The text that is sure to stand before any stop sequence; `""` after one."""
+        if self.hit:
+            return ""
+        text = self._held + text
+        at = min((found for found in map(text.find, self._sequences) if found >= 0), default=-1)
+        if at >= 0:
+            self.hit, self._held = True, ""
+            return text[:at]
+        keep = self._beginning(text)
+        self._held = text[len(text) - keep :]
+        return text[: len(text) - keep]
+
+    def close(self) -> str:
+        """What was held back as the possible beginning of a sequence, at the end of the text."""
+        held, self._held = self._held, ""
+        return held
+
+    def _beginning(self, text: str) -> int:
+        """Length of the longest end of `text` that begins a sequence."""
+        return max(
+            (size for stop in self._sequences for size in range(1, len(stop)) if text.endswith(stop[:size])), default=0
+        )

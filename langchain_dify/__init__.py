@@ -1,0 +1,13 @@
+"""Dify apps and knowledge bases as LangChain chat models, LLMs, retrievers and tools."""
+
+try:
+    import langchain_core  # noqa: F401
+except ImportError as error:
+    raise ImportError('install with pip install "dify-integrations[langchain]"') from error
+
+from .chat_models import ChatDify
+from .llms import DifyLLM
+from .retrievers import DifyRetriever
+from .tools import DifyWorkflowTool
+
+__all__ = ["ChatDify", "DifyLLM", "DifyRetriever", "DifyWorkflowTool"]

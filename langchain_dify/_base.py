@@ -1,0 +1,113 @@
+"""What every class of this package is told about the Dify server: fields, clients made lazily, and no key that shows.
+
+Keys live in the client. A model that was given one refuses to be pickled; one that reads it from the environment is
+free to travel, and reads it again where it arrives.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from typing_extensions import Self
+
+from dify_integrations import AsyncDify, Dify, InvalidArgument, Timeouts
+from dify_integrations.bridge.clients import Clients, app_fingerprint
+
+_OPTIONS = ("api_key", "dataset_api_key", "user", "timeout", "max_retries")
+_SECRETS = ("api_key", "dataset_api_key")
+
+
+class Connection(BaseModel):
+    """Where Dify is and how to get in. What is left out is read from the environment when it is first needed."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    api_key: SecretStr | None = Field(default=None, description="App key (`app-…`), or `DIFY_API_KEY`.")
+    dataset_api_key: SecretStr | None = Field(default=None, description="Knowledge key, or `DIFY_DATASET_API_KEY`.")
+    base_url: str | None = Field(default=None, description="Address with `/v1`, or `DIFY_BASE_URL`; Dify Cloud unless given.")
+    user: str | None = Field(default=None, description="Your identifier of the end user, or `DIFY_USER`.")
+    timeout: float | Timeouts | None = Field(default=None, description="Seconds of the read and idle clocks, or `Timeouts`.")
+    max_retries: int | None = Field(default=None, description="How often a call that surely did not start is sent again.")
+    client: Dify | None = Field(default=None, exclude=True, repr=False, description="A shared sync client.")
+    async_client: AsyncDify | None = Field(default=None, exclude=True, repr=False, description="A shared async client.")
+
+    _clients: Clients | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_nothing_silently(cls, values: Any) -> Any:
+        if isinstance(values, Mapping):
+            names = {name for key, field in cls.model_fields.items() for name in (key, field.alias)}
+            unknown = sorted(set(values) - names - {"app_fingerprint"})
+            if unknown:
+                warnings.warn(
+                    f"{cls.__name__} has no {', '.join(unknown)}: ignored. The model and its settings are chosen inside the Dify app",
+                    stacklevel=4,
+                )
+        return values
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        if self.base_url is not None and (self.client or self.async_client):
+            raise InvalidArgument("base_url belongs to the client that was given; leave one of the two out")
+        return self
+
+    @property
+    def clients(self) -> Clients:
+        """The sync and the async client, each made when it is first asked for."""
+        if self._clients is None:
+            options: dict[str, Any] = {name: value for name in _OPTIONS if (value := getattr(self, name)) is not None}
+            sync, asynchronous = self.client, self.async_client
+            if sync is None and asynchronous is None:
+                self._clients = Clients(base_url=self.base_url, **options)
+            else:
+                self._clients = Clients(
+                    sync.with_options(**options) if sync and options else sync,
+                    asynchronous.with_options(**options) if asynchronous and options else asynchronous,
+                )
+        return self._clients
+
+    @property
+    def app_fingerprint(self) -> str:
+        """Tells this app and user from others, without telling the key."""
+        return app_fingerprint(self.clients.settings, self.user)
+
+    @property
+    def lc_secrets(self) -> dict[str, str]:
+        return {"api_key": "DIFY_API_KEY", "dataset_api_key": "DIFY_DATASET_API_KEY"}
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        return True
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        return self.model_copy()  # clients are shared, never copied
+
+    def __getstate__(self) -> dict[Any, Any]:
+        if any(getattr(self, name) is not None for name in (*_SECRETS, "client", "async_client")):
+            raise TypeError(
+                f"a {type(self).__name__} that was given a key or a client is not pickled; "
+                "let it read DIFY_API_KEY from the environment of each process"
+            )
+        state = super().__getstate__()
+        state["__pydantic_private__"] = {**(state["__pydantic_private__"] or {}), "_clients": None}
+        return state
+
+
+def with_configurable(kwargs: dict[str, Any], config: RunnableConfig, *names: str) -> dict[str, Any]:
+    """`kwargs`, and what the call's `config["configurable"]` says under `dify_<name>` where they say nothing.
+
+    Made keyword arguments, so that they are part of a cache's key.
+    """
+    configurable = config.get("configurable") or {}
+    told = {name: configurable[f"dify_{name}"] for name in names if configurable.get(f"dify_{name}")}
+    return {**told, **kwargs}
+
+
+def approximate_tokens(text: str) -> int:
+    """About how many tokens a text has: a quarter of its bytes. The app's own tokenizer is not known on this side."""
+    return -(-len(text.encode("utf-8", "surrogatepass")) // 4)

@@ -1,0 +1,230 @@
+"""A Dify completion app, or a chat app asked one thing at a time, as a LangChain text model.
+
+LangGraph's message stream ignores text models; use `ChatDify` there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Any, Literal
+
+from langchain_core.callbacks import AsyncCallbackManager, AsyncCallbackManagerForLLMRun, CallbackManager, CallbackManagerForLLMRun
+from langchain_core.language_models import BaseLLM
+from langchain_core.language_models.base import LangSmithParams
+from langchain_core.outputs import Generation, GenerationChunk, LLMResult
+from langchain_core.runnables.config import get_executor_for_config
+from langchain_core.runnables.utils import gather_with_concurrency
+from pydantic import ConfigDict, Field, PrivateAttr
+from typing_extensions import override
+
+from dify_integrations import AsyncRun, Run
+from dify_integrations.bridge.tool_schema import FormField, form_of
+from dify_integrations.models.apps import AppParameters
+
+from ._base import Connection, approximate_tokens
+from ._mapping import Continuation, Reading, Reply, generation_of
+from ._tracing import AsyncChildRuns, ManagerT, SyncChildRuns, manager_below
+from .errors import model_errors
+
+_TEXT_KINDS = ("text-input", "paragraph")
+
+
+class DifyLLM(Connection, BaseLLM):
+    """A text model whose texts are a Dify app's.
+
+    The prompt becomes the app's variable `prompt_key`: unless given, the one required text variable of the app's form,
+    or `query`. With `mode="chat"` it becomes the query of a chat app, every time in a new conversation.
+
+    `generation_info` of the result holds `finish_reason`, `usage` and the ids, as `response_metadata` of `ChatDify` does.
+    Per call: `llm.invoke("…", inputs={…}, user="bob")`.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
+
+    mode: Literal["completion", "chat"] = Field(default="completion", description="Kind of app behind the key.")
+    model: str = Field(default="dify", alias="model_name", min_length=1, description="A name for the app, for traces.")
+    prompt_key: str | None = Field(default=None, description="Variable that takes the prompt; asked of the app unless given.")
+    inputs: dict[str, Any] = Field(default_factory=dict, description="The app's other variables, in every call.")
+    stop: list[str] | None = Field(default=None, description="Texts to stop at, on this side.")
+    streaming: bool = Field(default=False, description="Tell callbacks every token inside `invoke` too.")
+    trace_nodes: bool = Field(default=True, description="Show nodes, tools and retrievals as child runs.")
+
+    _key: str | None = PrivateAttr(default=None)
+
+    @property
+    def _llm_type(self) -> str:
+        return "dify"
+
+    @property
+    def _identifying_params(self) -> Mapping[str, Any]:
+        return {
+            "model_name": self.model,
+            "app_fingerprint": self.app_fingerprint,
+            "mode": self.mode,
+            "prompt_key": self.prompt_key,
+            "inputs": self.inputs,
+            "stop": self.stop,
+        }
+
+    @property
+    def lc_attributes(self) -> dict[str, Any]:
+        return {"app_fingerprint": self.app_fingerprint}
+
+    @override
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop, **kwargs)
+        params["ls_provider"] = "dify"
+        params["ls_model_name"] = kwargs.get("model") or self.model
+        return params
+
+    @override
+    def get_num_tokens(self, text: str) -> int:
+        """About how many tokens the text has: the app's tokenizer is not known here."""
+        return len(self.custom_get_token_ids(text)) if self.custom_get_token_ids else approximate_tokens(text)
+
+    @override
+    def _generate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        def write(prompt: str) -> list[Generation]:
+            manager = run_manager if len(prompts) == 1 else None  # core hands over the first prompt's only
+            return [generation_of([*self._texts(prompt, stop, manager, kwargs, aloud=self.streaming)])]
+
+        if len(prompts) == 1:
+            return LLMResult(generations=[write(prompts[0])])
+        with get_executor_for_config({}) as executor:
+            return LLMResult(generations=[*executor.map(write, prompts)])
+
+    @override
+    async def _agenerate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        async def write(prompt: str) -> list[Generation]:
+            manager = run_manager if len(prompts) == 1 else None
+            return [generation_of([chunk async for chunk in self._atexts(prompt, stop, manager, kwargs, aloud=self.streaming)])]
+
+        return LLMResult(generations=await gather_with_concurrency(None, *map(write, prompts)))
+
+    @override
+    def _stream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[GenerationChunk]:
+        return self._texts(prompt, stop, run_manager, kwargs, aloud=True)
+
+    @override
+    def _astream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[GenerationChunk]:
+        return self._atexts(prompt, stop, run_manager, kwargs, aloud=True)
+
+    def _texts(
+        self,
+        prompt: str,
+        stop: list[str] | None,
+        run_manager: CallbackManagerForLLMRun | None,
+        kwargs: Mapping[str, Any],
+        *,
+        aloud: bool,
+    ) -> Iterator[GenerationChunk]:
+        with model_errors():
+            run = self._open(prompt, kwargs)
+        written = self._continuation(run, stop)
+        children = SyncChildRuns(self._root(run_manager, CallbackManager))
+        with model_errors(), children, run:
+            for item in run.items():
+                if type(item) in children.wants:
+                    children.tell(item)
+                for chunk in written.chunks(item):
+                    if aloud and run_manager is not None:
+                        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    yield chunk
+                if written.cut:
+                    break
+        last = written.last(run.result)
+        if aloud and run_manager is not None and last.text:
+            run_manager.on_llm_new_token(last.text, chunk=last)
+        yield last
+
+    async def _atexts(
+        self,
+        prompt: str,
+        stop: list[str] | None,
+        run_manager: AsyncCallbackManagerForLLMRun | None,
+        kwargs: Mapping[str, Any],
+        *,
+        aloud: bool,
+    ) -> AsyncIterator[GenerationChunk]:
+        with model_errors():
+            run = await self._aopen(prompt, kwargs)
+        written = self._continuation(run, stop)
+        children = AsyncChildRuns(self._root(run_manager, AsyncCallbackManager))
+        with model_errors():
+            async with children, run:
+                async for item in run.items():
+                    if type(item) in children.wants:
+                        await children.tell(item)
+                    for chunk in written.chunks(item):
+                        if aloud and run_manager is not None:
+                            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
+                    if written.cut:
+                        break
+        last = written.last(run.result)
+        if aloud and run_manager is not None and last.text:
+            await run_manager.on_llm_new_token(last.text, chunk=last)
+        yield last
+
+    # -- what both share
+
+    def _open(self, prompt: str, kwargs: Mapping[str, Any]) -> Run:
+        client = self.clients.sync
+        if self.mode == "chat":
+            return client.chat.stream(prompt, **self._options(kwargs))
+        key = self.prompt_key or self._key or self._learn(client.app.parameters())
+        return client.completion.stream(**self._options(kwargs, {key: prompt}))
+
+    async def _aopen(self, prompt: str, kwargs: Mapping[str, Any]) -> AsyncRun:
+        client = self.clients.asynchronous
+        if self.mode == "chat":
+            return client.chat.stream(prompt, **self._options(kwargs))
+        key = self.prompt_key or self._key or self._learn(await client.app.parameters())
+        return client.completion.stream(**self._options(kwargs, {key: prompt}))
+
+    def _options(self, kwargs: Mapping[str, Any], prompt: Mapping[str, str] | None = None) -> dict[str, Any]:
+        inputs = {**self.inputs, **(kwargs.get("inputs") or {}), **(prompt or {})}
+        return {"inputs": inputs, "user": kwargs.get("user") or self.user, "files": kwargs.get("files") or ()}
+
+    def _learn(self, parameters: AppParameters) -> str:
+        """The prompt's variable: the only required text variable of the app, or `query`."""
+        taken = {*self.inputs}
+        texts = [field for field in form_of(parameters) if _takes_prompt(field) and field.variable not in taken]
+        self._key = texts[0].variable if len(texts) == 1 else "query"
+        return self._key
+
+    def _continuation(self, run: Run | AsyncRun, stop: list[str] | None) -> Continuation:
+        reading = Reading(stop or self.stop or ())
+        return Continuation(Reply(model=self.model, app=self.app_fingerprint, reading=reading, result=lambda: run.result))
+
+    def _root(self, run_manager: Any, kind: type[ManagerT]) -> ManagerT | None:
+        return manager_below(run_manager, kind) if self.trace_nodes else None
+
+
+def _takes_prompt(field: FormField) -> bool:
+    return field.required and field.kind in _TEXT_KINDS
+
