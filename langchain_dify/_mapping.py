@@ -261,7 +261,13 @@ def _thoughts(result: RunResult) -> dict[str, Any]:
         return {}
     answers = {answer.id: answer.content for answer in result.tool_results}
     thoughts = [
-        {"id": call.id, "thought": call.thought, "tool": call.name, "arguments": call.arguments, "observation": answers.get(call.id)}
+        {
+            "id": call.id,
+            "thought": call.thought,
+            "tool": call.name,
+            "arguments": call.arguments,
+            "observation": answers.get(call.id),
+        }
         for call in result.tool_calls
     ]
     return {"dify": {"thoughts": thoughts}}
@@ -271,9 +277,7 @@ def usage_of(usage: Usage | None) -> UsageMetadata | None:
     """Token counts; prices stay in `response_metadata["dify"]["usage"]`, because core adds these numbers up."""
     if usage is None:
         return None
-    return UsageMetadata(
-        input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, total_tokens=usage.total_tokens
-    )
+    return UsageMetadata(input_tokens=usage.prompt_tokens, output_tokens=usage.completion_tokens, total_tokens=usage.total_tokens)
 
 
 def document_of(hit: Hit) -> Document:

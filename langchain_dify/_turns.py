@@ -13,10 +13,14 @@ from dify_integrations.bridge.turn import Anchor, Message, Role
 from dify_integrations.files import type_of
 
 _ROLES: dict[str, Role] = {
-    **{"user": "user", "human": "user"},
-    **{"assistant": "assistant", "ai": "assistant"},
-    **{"system": "system", "developer": "system"},
-    **{"tool": "tool", "function": "tool"},
+    "user": "user",
+    "human": "user",
+    "assistant": "assistant",
+    "ai": "assistant",
+    "system": "system",
+    "developer": "system",
+    "tool": "tool",
+    "function": "tool",
 }
 _KINDS = {"image": "image", "image_url": "image", "audio": "audio", "input_audio": "audio", "video": "video", "file": ""}
 _UNSPOKEN = {

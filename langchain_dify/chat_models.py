@@ -179,7 +179,7 @@ class ChatDify(Connection, BaseChatModel):
                 first = next(chunks, None)
             if first is not None:
                 yield first
-            for chunk in chunks:
+            for chunk in chunks:  # noqa: UP028  # `yield from` would close core's generator before ours
                 yield chunk
         finally:
             scope.close()

@@ -227,4 +227,3 @@ class DifyLLM(Connection, BaseLLM):
 
 def _takes_prompt(field: FormField) -> bool:
     return field.required and field.kind in _TEXT_KINDS
-

@@ -49,9 +49,7 @@ class DifyRetriever(Connection, BaseRetriever):
         return LangSmithRetrieverParams(ls_retriever_name="dify")
 
     @override
-    def _get_relevant_documents(
-        self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **kwargs: Any
-    ) -> list[Document]:
+    def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **kwargs: Any) -> list[Document]:
         datasets = self.clients.sync.datasets
         options = self._options(kwargs)
         if self._needs_settings(options):

@@ -95,9 +95,7 @@ class DifyWorkflowTool(Connection, BaseTool):
         return self
 
     @override
-    def _run(
-        self, *args: Any, config: RunnableConfig, run_manager: CallbackManagerForToolRun | None = None, **kwargs: Any
-    ) -> Any:
+    def _run(self, *args: Any, config: RunnableConfig, run_manager: CallbackManagerForToolRun | None = None, **kwargs: Any) -> Any:
         run = self.clients.sync.workflows.stream(self._inputs(args, kwargs), **self._options(config))
         root = run_manager.get_child() if run_manager is not None and self.trace_nodes else None
         try:
@@ -125,7 +123,7 @@ class DifyWorkflowTool(Connection, BaseTool):
         return self._output(run.result)
 
     def _inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        arguments = {**dict(zip(self.args, args)), **kwargs}  # a tool with one argument may be given its value alone
+        arguments = {**dict(zip(self.args, args, strict=False)), **kwargs}  # a tool with one argument may be given its value alone
         if self._schema is not None:
             arguments = self._schema.inputs_of(arguments)
         elif self.args_schema is AnyInputs:

@@ -44,6 +44,4 @@ class StopSequences:
 
     def _beginning(self, text: str) -> int:
         """Length of the longest end of `text` that begins a sequence."""
-        return max(
-            (size for stop in self._sequences for size in range(1, len(stop)) if text.endswith(stop[:size])), default=0
-        )
+        return max((size for stop in self._sequences for size in range(1, len(stop)) if text.endswith(stop[:size])), default=0)
