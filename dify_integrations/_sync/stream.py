@@ -83,7 +83,7 @@ class Run:
         if self._body is None:
             self._clocks = clocks = Clocks(self._transport.settings.timeouts, time.monotonic())
             try:
-                answer = within(clocks.deadline_s, lambda: self._transport.open(self._operation))
+                answer = within(clocks.deadline_s, lambda: self._transport.open(self._operation, clocks.deadline_s))
             except TimeoutError as error:
                 if clocks.deadline_passed(time.monotonic()):
                     raise clocks.verdict(time.monotonic()) from error

@@ -13,7 +13,7 @@ import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
@@ -86,19 +86,25 @@ class Transport:
         """Send an operation and read its answer."""
         return operation.read(self._drive(operation))
 
-    def open(self, operation: Operation[Any]) -> Answer:
-        """Send a streaming operation; the answer's `stream` is an open `Body`, to be closed by the caller."""
-        return self._drive(operation)
+    def open(self, operation: Operation[Any], deadline_s: float | None = None) -> Answer:
+        """Send a streaming operation; the answer's `stream` is an open `Body`, to be closed by the caller.
+
+        No attempt begins after `deadline_s`.
+        """
+        return self._drive(operation, deadline_s)
 
     def close(self) -> None:
         """Close the connections of this process; a given client stays open."""
         self._pool.close()
 
-    def _drive(self, operation: Operation[Any]) -> Answer:
+    def _drive(self, operation: Operation[Any], deadline_s: float | None = None) -> Answer:
         """Obey `exchange`."""
+        policy = self.settings.retry
+        if deadline_s is not None:
+            policy = replace(policy, total_s=min(policy.total_s, deadline_s))
         steps = exchange(
             operation,
-            policy=self.settings.retry,
+            policy=policy,
             budget=self._budget,
             clock=time.monotonic,
             wall_clock=time.time,

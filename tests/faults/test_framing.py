@@ -6,7 +6,7 @@ import pytest
 
 from dify_integrations import AsyncDify, Ended, StreamInterrupted, TextDelta
 from tests.faults.conftest import Serve
-from tests.faults.server import Act, reset
+from tests.faults.server import Act, keep, reset
 from tests.faults.sides import Side
 from tests.faults.wire import LAST, PING, Kind, chunk, head
 
@@ -116,7 +116,7 @@ def test_whole(side: Side, kind: Kind, how: str, serve: Serve) -> None:
 def test_cuts_everywhere(side: Side, kind: Kind, serve: Serve) -> None:
     """Two pieces, cut at every seventh byte: always the same answer."""
     places = range(1, len(kind.whole), 7)
-    scripts = [(head(), chunk(kind.whole[:at]), chunk(kind.whole[at:]), LAST) for at in places]
+    scripts = [(head(), chunk(kind.whole[:at]), chunk(kind.whole[at:]), LAST, keep) for at in places]
     server = serve(*scripts)
 
     async def body(dify: AsyncDify) -> set[str]:
