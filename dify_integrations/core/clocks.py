@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 GRACE_S = 2.0
 """How long to wait for a last event that may not come; servers close about 1 s after the end of a run."""
 
+_INEXACT_S = 0.05  # sockets may wake a little early
+
 
 class Clocks:
     """Says how long the next read may take, and what to raise when it took longer.
@@ -93,11 +95,13 @@ class Clocks:
         """What to raise for a read that ran out of time."""
         if self.deadline_passed(now):
             return DeadlineExceeded(f"the run took longer than its deadline of {self._timeouts.deadline_s:g} s")
-        return stalled(self._silence(), saw_event=self._events > 0, saw_ping=self._beats > 0)
+        return stalled(self._silence(now), saw_event=self._events > 0, saw_ping=self._beats > 0)
 
-    def _silence(self) -> str:
+    def _silence(self, now: float) -> str:
         """Which of the two idle clocks ran out: the one that ended first."""
         idle, data_idle = self._idle, self._timeouts.data_idle_s
+        if all(end is None or now < end - _INEXACT_S for end in self._ends()):
+            return "nothing arrived within the read timeout of the given http_client (pings come every 10 s)"
         if data_idle is not None and (idle is None or self._last_event + data_idle < self._last_beat + idle):
             return f"no event arrived for {data_idle:g} s (data_idle_s)"
         return f"nothing complete arrived for {idle or 0:g} s (idle_s)"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
+import anyio
+import httpx
 import pytest
 
-from dify_integrations import DeadlineExceeded, DifyError, StreamStalled, Timeouts
+from dify_integrations import AsyncDify, DeadlineExceeded, Dify, DifyError, StreamStalled, Timeouts
 from tests.faults.conftest import Serve
 from tests.faults.server import Connection, Script, hold, repeat
 from tests.faults.sides import Side
@@ -166,3 +168,28 @@ def test_grace_takes_the_late_event(side: Side, serve: Serve) -> None:
     result = side.run(lambda dify: CHAT.start(dify).finish(), server.url)
     assert result.status == "succeeded"
     assert time.monotonic() - server.requests[0].at < 1
+
+
+def test_the_read_timeout_of_a_given_client(kind: Kind, serve: Serve) -> None:
+    """A client of one's own keeps its clocks; the error names the one that ran out, which is none of ours."""
+    server = serve((head(), chunk(kind.began), hold))
+
+    async def body() -> StreamStalled:
+        async with httpx.AsyncClient(timeout=LIMIT_S, trust_env=False) as client:
+            dify = AsyncDify("app-x", base_url=server.url, user="ann", http_client=client)
+            with pytest.raises(StreamStalled) as caught:
+                await kind.start(dify).finish()
+            return caught.value
+
+    error = anyio.run(body)
+    assert "http_client" in error.message
+    assert "60" not in error.message
+
+
+def test_a_given_sync_client_needs_no_second_thread(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its reads are ended by its own time-out, which is known."""
+    monkeypatch.setattr("threading.Timer", None)
+    server = serve((head(), chunk(CHAT.whole), LAST))
+    with httpx.Client(trust_env=False) as client:
+        dify = Dify("app-x", base_url=server.url, user="ann", http_client=client)
+        assert dify.chat.send("hi").text == "Hello"
