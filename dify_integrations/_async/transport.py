@@ -230,8 +230,24 @@ class AsyncBody:
         self._closed = True
         try:
             await settle(self._response.aclose)
+            # twin: async only
+            await settle(self._end_iterators)
+            # twin: end
         except (httpx.HTTPError, httpx.StreamError, RuntimeError, OSError) as error:
             log.debug("closing a connection failed: %s", type(error).__name__)
+
+    # twin: async only
+    async def _end_iterators(self) -> None:
+        """Let httpx's nested generators run into the closed connection.
+
+        Left half-way, trio warns of each of the five, and asyncio makes a task to close each.
+        """
+        if "network_stream" in self._response.extensions and self._response.http_version.startswith("HTTP/1"):
+            with suppress(httpx.HTTPError, StopAsyncIteration):
+                while True:
+                    await self._chunks.__anext__()
+
+    # twin: end
 
 
 @dataclass(eq=False)
