@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManager, AsyncCallbackManagerForLLMRun, CallbackManager, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
+from langchain_core.language_models import LanguageModelInput
 from langchain_core.language_models.base import LangSmithParams
-from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
-from langchain_core.runnables.config import get_async_callback_manager_for_config, get_callback_manager_for_config
+from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import ConfigDict, Field, PrivateAttr, model_validator
 from typing_extensions import Self, override
@@ -22,15 +21,15 @@ from dify_integrations import AsyncRun, InvalidArgument, Run, RunResult
 from dify_integrations.bridge.clients import app_fingerprint
 from dify_integrations.bridge.conversation import ConversationMode, Tips, plan
 
-from ._base import Connection, approximate_tokens, with_configurable
+from ._base import Connection, approximate_tokens
 from ._binding import Binding, schemas_of
+from ._entries import ScopedChatModel
 from ._mapping import Reading, Reply, message_of
 from ._tracing import AsyncChildRuns, CallScope, ManagerT, SyncChildRuns, manager_below
 from ._turns import parts_of
 from .errors import model_errors
 
 _PASSED_ON = ("workflow_id", "trace_id", "auto_generate_name")
-_CONFIGURABLE = ("user", "conversation_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class _Call:
     reading: Callable[[], Reading]
 
 
-class ChatDify(Connection, BaseChatModel):
+class ChatDify(Connection, ScopedChatModel):
     """A chat model whose answers are a Dify app's.
 
     Setup:
@@ -148,66 +147,6 @@ class ChatDify(Connection, BaseChatModel):
         choice = {"tool_choice": tool_choice} if tool_choice is not None else {}
         parallel = {"parallel_tool_calls": parallel_tool_calls} if parallel_tool_calls is not None else {}
         return self.bind(tools=schemas_of(tools), **choice, **parallel, **kwargs)
-
-    # -- the four entries: know the run before core makes it
-
-    @override
-    def invoke(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
-    ) -> AIMessage:
-        with self._scope(config, get_callback_manager_for_config) as scope:
-            kwargs = with_configurable(kwargs, scope.config, *_CONFIGURABLE)
-            return super().invoke(input, scope.config, stop=stop, **kwargs)
-
-    @override
-    async def ainvoke(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
-    ) -> AIMessage:
-        with self._scope(config, get_async_callback_manager_for_config) as scope:
-            kwargs = with_configurable(kwargs, scope.config, *_CONFIGURABLE)
-            return await super().ainvoke(input, scope.config, stop=stop, **kwargs)
-
-    @override
-    def stream(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
-    ) -> Iterator[AIMessageChunk]:
-        scope = self._scope(config, get_callback_manager_for_config)
-        kwargs = with_configurable(kwargs, scope.config, *_CONFIGURABLE)
-        chunks = scope.adopt(super().stream(input, scope.config, stop=stop, **kwargs))
-        try:
-            with scope:
-                first = next(chunks, None)
-            if first is not None:
-                yield first
-            for chunk in chunks:  # noqa: UP028  # `yield from` would close core's generator before ours
-                yield chunk
-        finally:
-            scope.close()
-
-    @override
-    async def astream(
-        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
-    ) -> AsyncIterator[AIMessageChunk]:
-        scope = self._scope(config, get_async_callback_manager_for_config)
-        kwargs = with_configurable(kwargs, scope.config, *_CONFIGURABLE)
-        chunks = scope.adopt(super().astream(input, scope.config, stop=stop, **kwargs))
-        try:
-            with scope:
-                first = await anext(chunks, None)
-            if first is not None:
-                yield first
-            async for chunk in chunks:
-                yield chunk
-        finally:
-            await scope.aclose()
-
-    def _scope(
-        self,
-        config: RunnableConfig | None,
-        manager_for: Callable[[RunnableConfig], CallbackManager] | Callable[[RunnableConfig], AsyncCallbackManager],
-    ) -> CallScope:
-        config = ensure_config(config)
-        return CallScope(config, manager_for(config))
 
     # -- the four hooks
 
