@@ -12,7 +12,7 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.demo ## See Dify apps as LLM, retriever and tool in LangChain and LlamaIndex (against LocalDify, or your Dify)
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python -m examples.demo
 
 test: $(VENV)/.test ## Run the tests
 	$(BIN)/python -m pytest -n 2 --cov --cov-fail-under=100

@@ -1,0 +1,186 @@
+"""What is measured: the same work done with plain httpx and with this package.
+
+Each contender reads one stream to its end and returns the number of token events it saw; `first` is called at the first.
+"""
+
+from __future__ import annotations
+
+import json
+
+KEY = "app-benchmark"
+USER = "bench"
+
+
+def body(inputs):
+    return {"inputs": inputs, "query": "hello", "response_mode": "streaming", "user": USER}
+
+
+class PlainHttpx:
+    """What people write by hand: lines, json.loads, dictionaries; no clocks, no end check, no types."""
+
+    def __init__(self, base):
+        import httpx
+
+        # Unlimited idle connections would be httpx's own worst case, so the fair limits are given.
+        limits = httpx.Limits(max_connections=1000, max_keepalive_connections=20)
+        self.options = {"base_url": base, "headers": {"Authorization": f"Bearer {KEY}"}, "timeout": 120, "limits": limits}
+        self.httpx = httpx
+
+    def open(self):
+        self.client = self.httpx.Client(**self.options)
+
+    def close(self):
+        self.client.close()
+
+    async def aopen(self):
+        self.client = self.httpx.AsyncClient(**self.options)
+
+    async def aclose(self):
+        await self.client.aclose()
+
+    def stream(self, inputs, first):
+        count = 0
+        with self.client.stream("POST", "/v1/chat-messages", json=body(inputs)) as response:
+            response.raise_for_status()
+            for line in response.iter_lines():
+                if line.startswith("data:"):
+                    event = json.loads(line[5:])
+                    if event["event"] == "message":
+                        if not count:
+                            first()
+                        count += 1
+        return count
+
+    async def astream(self, inputs, first):
+        count = 0
+        async with self.client.stream("POST", "/v1/chat-messages", json=body(inputs)) as response:
+            response.raise_for_status()
+            async for line in response.aiter_lines():
+                if line.startswith("data:"):
+                    event = json.loads(line[5:])
+                    if event["event"] == "message":
+                        if not count:
+                            first()
+                        count += 1
+        return count
+
+
+class Core:
+    """dify_integrations: typed items, clocks, completeness check."""
+
+    def __init__(self, base):
+        import dify_integrations
+        from dify_integrations.runs.items import TextDelta
+
+        self.dify, self.TextDelta = dify_integrations, TextDelta
+        self.options = {"api_key": KEY, "base_url": f"{base}/v1", "user": USER}
+
+    def open(self):
+        self.client = self.dify.Dify(**self.options)
+
+    def close(self):
+        self.client.close()
+
+    async def aopen(self):
+        self.client = self.dify.AsyncDify(**self.options)
+
+    async def aclose(self):
+        await self.client.aclose()
+
+    def stream(self, inputs, first):
+        count, wanted = 0, self.TextDelta
+        with self.client.chat.stream("hello", inputs=inputs) as run:
+            for item in run.items():
+                if item.__class__ is wanted:
+                    if not count:
+                        first()
+                    count += 1
+        return count
+
+    async def astream(self, inputs, first):
+        count, wanted = 0, self.TextDelta
+        async with self.client.chat.stream("hello", inputs=inputs) as run:
+            async for item in run.items():
+                if item.__class__ is wanted:
+                    if not count:
+                        first()
+                    count += 1
+        return count
+
+
+class LangChain(Core):
+    """langchain_dify: ChatDify.stream and astream."""
+
+    def open(self):
+        from langchain_dify import ChatDify
+
+        self.model = ChatDify(**self.options)
+
+    def close(self):
+        pass
+
+    async def aopen(self):
+        self.open()
+
+    async def aclose(self):
+        pass
+
+    def stream(self, inputs, first):
+        count = 0
+        for chunk in self.model.stream("hello", inputs=inputs):
+            if chunk.content:
+                if not count:
+                    first()
+                count += 1
+        return count
+
+    async def astream(self, inputs, first):
+        count = 0
+        async for chunk in self.model.astream("hello", inputs=inputs):
+            if chunk.content:
+                if not count:
+                    first()
+                count += 1
+        return count
+
+
+class LlamaIndex(Core):
+    """llamaindex_dify: DifyChatLLM.stream_chat and astream_chat."""
+
+    def open(self):
+        from llama_index.core.llms import ChatMessage
+
+        from llamaindex_dify import DifyChatLLM
+
+        self.llm = DifyChatLLM(**self.options)
+        self.messages = [ChatMessage(role="user", content="hello")]
+
+    def close(self):
+        pass
+
+    async def aopen(self):
+        self.open()
+
+    async def aclose(self):
+        pass
+
+    def stream(self, inputs, first):
+        count = 0
+        for chunk in self.llm.stream_chat(self.messages, inputs=inputs):
+            if chunk.delta:
+                if not count:
+                    first()
+                count += 1
+        return count
+
+    async def astream(self, inputs, first):
+        count = 0
+        async for chunk in await self.llm.astream_chat(self.messages, inputs=inputs):
+            if chunk.delta:
+                if not count:
+                    first()
+                count += 1
+        return count
+
+
+CONTENDERS = {"httpx": PlainHttpx, "core": Core, "langchain": LangChain, "llamaindex": LlamaIndex}

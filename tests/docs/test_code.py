@@ -1,0 +1,90 @@
+"""Code in the README and the docs runs as printed; the demo shows all six scenes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dify_integrations.local import LocalDify
+from examples.stage import local_dify
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```python[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCKS = [
+    pytest.param(block, id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, block in enumerate(BLOCK.findall(page.read_text("utf-8")), 1)
+    if not block.startswith("--8<--")
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LocalDify]:
+    with local_dify(pace_s=0.0) as running:
+        yield running
+
+
+@pytest.fixture
+def environment(server: LocalDify, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the README tells people to set."""
+    values = {
+        "DIFY_BASE_URL": server.base_url,
+        "DIFY_API_KEY": server.app("assistant").api_key,
+        "DIFY_WORKFLOW_KEY": server.app("copywriter").api_key,
+        "DIFY_DATASET_API_KEY": server.dataset_api_key,
+        "DIFY_DATASET_ID": server.dataset("Handbook").id,
+        "DIFY_USER": "reader",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("block", BLOCKS)
+def test_code_runs_as_printed(block: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every Python block of every page, pasted into an empty file."""
+    exec(compile(block, "page.py", "exec"), {"__name__": "__main__"})
+    if "print(" in block:
+        assert capsys.readouterr().out.strip()
+
+
+def test_there_are_blocks() -> None:
+    """The README's first screen and the pages are really looked at."""
+    assert len([block for block in BLOCKS if str(block.id).startswith("README")]) >= 6
+    assert len(BLOCKS) >= 9
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Relative links name a file that exists, and a heading in it."""
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text("utf-8")):
+        name, _, anchor = target.partition("#")
+        file = page.parent / name if name else page
+        assert file.exists(), target
+        headings = {re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in file.read_text("utf-8").splitlines() if line.startswith("#")}
+        assert not anchor or anchor in headings, target
+
+
+def test_the_demo_shows_all_six_scenes() -> None:
+    """`make demo`, as it is called there: answers, sources, tool calls and the steps inside the apps."""
+    done = subprocess.run([sys.executable, "-m", "examples.demo"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    out = " ".join(done.stdout.split())
+    for number, title in enumerate(["LangChain: a chatflow", "LangChain: RAG", "LangChain: an agent", "LlamaIndex: a chatflow", "LlamaIndex: a query engine", "LlamaIndex: an agent"], 1):
+        assert f"{number} {title}" in out
+    assert "Orders can be returned within 30 days of delivery." in out
+    assert "Visitors pay nine euros for an hour at the bench" in out
+    assert "workshop.txt" in out
+    assert out.count("that is what sea kayaks are made for.") >= 2
+    assert "Express shipping costs 12 euros" in out
+    assert "open on Tuesdays and Saturdays" in out
+    assert out.count("that is what paddle boards are made for.") >= 2
+    assert out.count("Knowledge Retrieval") == 2
+    assert out.count("Collect ideas") == 2
+    assert done.stderr == ""
