@@ -33,7 +33,7 @@ def __getattr__(name: str) -> Any:
     try:
         import_module("llama_index.core")
     except ImportError as error:
-        raise ImportError(f'{name} needs llama-index-core: install with pip install "dify-integrations[llamaindex]"') from error
+        raise ImportError(f'{name} needs llama-index-core: install with `pip install "dify-integrations[llamaindex]"`') from error
     return getattr(import_module(f".{home}", __name__), name)
 
 

@@ -128,15 +128,9 @@ class DifyWorkflowTool(FunctionTool):
         )
         app = clients.sync.app
         facts = _facts(app.info(), app.parameters(), name, description, fixed or {})
-        return cls(
-            clients.sync,
-            async_client=async_client,
-            user=user,
-            fixed=fixed,
-            output_key=output_key,
-            return_direct=return_direct,
-            **facts,
-        )
+        tool = cls(client, user=user, fixed=fixed, output_key=output_key, return_direct=return_direct, **facts)
+        tool._clients = clients
+        return tool
 
     @classmethod
     async def afrom_app(
@@ -161,15 +155,9 @@ class DifyWorkflowTool(FunctionTool):
         )
         app = clients.asynchronous.app
         facts = _facts(await app.info(), await app.parameters(), name, description, fixed or {})
-        return cls(
-            client,
-            async_client=clients.asynchronous,
-            user=user,
-            fixed=fixed,
-            output_key=output_key,
-            return_direct=return_direct,
-            **facts,
-        )
+        tool = cls(client, user=user, fixed=fixed, output_key=output_key, return_direct=return_direct, **facts)
+        tool._clients = clients
+        return tool
 
     # -- calling
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from .._async.client import AsyncDify
@@ -17,7 +18,7 @@ class Clients:
     """A sync and an async client with the same settings; what was not given is made when first used.
 
     Frameworks call one object both ways, users have at most one client at hand. Neither is pickled: a copy in another
-    process makes its own.
+    process makes its own. A sync client made here is closed with this object, so keep this, not the client.
 
     Args:
         client: A shared sync client.
@@ -41,7 +42,10 @@ class Clients:
         """The client for code without an event loop."""
         with self._lock:
             if self._sync is None:
-                self._sync = Dify(**self._options) if self._async is None else Dify(**_arguments(self._async.settings))
+                options = self._options if self._async is None else _arguments(self._async.settings)
+                self._sync = Dify(**options)
+                # Adapter objects are never closed; async connections end with their event loop.
+                weakref.finalize(self, self._sync.close)
             return self._sync
 
     @property

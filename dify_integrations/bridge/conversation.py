@@ -42,6 +42,12 @@ class Tips:
         with self._lock:
             return self._tips.get(anchor.conversation_id, anchor.message_id) == anchor.message_id
 
+    def __deepcopy__(self, _: dict[int, object]) -> Tips:
+        return self  # what is known of a conversation holds for every copy of an adapter object in this process
+
+    def __reduce__(self) -> tuple[type[Tips], tuple[()]]:
+        return (Tips, ())
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

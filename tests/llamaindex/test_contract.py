@@ -1,0 +1,206 @@
+"""What LlamaIndex expects of the classes themselves: bases, ids, metadata, serialisation, secrecy."""
+
+from __future__ import annotations
+
+import copy
+import json
+import logging
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from llama_index.core import Settings
+from llama_index.core.base.base_retriever import BaseRetriever
+from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from llama_index.core.callbacks.schema import CBEventType, EventPayload
+from llama_index.core.callbacks.simple_llm_handler import SimpleLLMHandler
+from llama_index.core.llms import LLM, ChatMessage, CustomLLM
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.tools import FunctionTool
+
+import llamaindex_dify
+from dify_integrations import AsyncDify, Dify, InvalidArgument
+from llamaindex_dify import DifyChatLLM, DifyCompletionLLM, DifyRetriever, DifyWorkflowTool
+
+CANARY = "app-canary-3f1c9a"
+LLMS: list[type[DifyChatLLM] | type[DifyCompletionLLM]] = [DifyChatLLM, DifyCompletionLLM]
+
+
+def offline(kind: type[Any], **options: Any) -> Any:
+    return kind(api_key=CANARY, base_url="http://localhost:9/v1", user="ada", **options)
+
+
+@pytest.mark.parametrize("kind", LLMS)
+def test_llms_are_function_calling_llms_with_an_async_of_their_own(kind: type[LLM]) -> None:
+    """CustomLLM would run the sync methods on the event loop."""
+    assert issubclass(kind, FunctionCallingLLM)
+    assert not issubclass(kind, CustomLLM)
+
+
+def test_the_other_classes_have_the_bases_agents_and_engines_look_for() -> None:
+    assert issubclass(DifyRetriever, BaseRetriever)
+    assert issubclass(DifyWorkflowTool, FunctionTool)
+
+
+def test_class_names_are_stable() -> None:
+    """They are ids in stored objects."""
+    assert [kind.class_name() for kind in LLMS] == ["dify_chat_llm", "dify_completion_llm"]
+
+
+def test_metadata_needs_no_server() -> None:
+    chat, completion = offline(DifyChatLLM, context_window=8_000).metadata, offline(DifyCompletionLLM).metadata
+    assert (chat.context_window, chat.is_chat_model, chat.is_function_calling_model) == (8_000, True, False)
+    assert chat.model_name == "dify/chat"
+    assert (completion.context_window, completion.num_output, completion.is_chat_model) == (32_768, 1_024, False)
+    assert offline(DifyChatLLM, tool_calling="prompt").metadata.is_function_calling_model
+
+
+@pytest.mark.parametrize("kind", LLMS)
+def test_the_key_is_in_nothing_one_can_look_at(kind: type[LLM]) -> None:
+    llm = offline(kind)
+    for shown in (llm.to_dict(), llm.to_json(), llm.to_payload(), repr(llm), str(llm), llm.model_dump(), vars(llm)):
+        assert CANARY not in str(shown)
+
+
+def test_the_key_is_in_no_event(serve: Callable[..., Any], told: Any) -> None:
+    """Neither in instrumentation nor in the older callbacks, nor in the error of a refused key."""
+    served = serve(api_key=CANARY)
+    payloads: list[Any] = []
+
+    class Keeper(SimpleLLMHandler):
+        def on_event_start(
+            self, event_type: Any, payload: Any = None, event_id: str = "", parent_id: str = "", **kwargs: Any
+        ) -> str:
+            payloads.append(payload)
+            return event_id
+
+        def on_event_end(self, event_type: Any, payload: Any = None, event_id: str = "", **kwargs: Any) -> None:
+            payloads.append(payload)
+
+    llm = served.llm(callback_manager=CallbackManager([Keeper()]))
+    llm.complete("Hello")
+    list(llm.stream_chat([ChatMessage(content="Hello")]))
+    assert len(payloads) == 4
+    assert CANARY not in str(payloads)
+    assert CANARY not in str([event.model_dump() for event in told.events])
+
+
+def test_payload_names_the_app_and_not_the_user() -> None:
+    """Tracers store it."""
+    payload = offline(DifyChatLLM, inputs={"secret": "x"}, model="support").to_payload()
+    assert payload["model"] == "dify/support"
+    assert payload["dify_host"] == "localhost"
+    assert not {"user", "inputs", "api_key"} & set(payload)
+    json.dumps(payload)
+
+
+@pytest.mark.parametrize("kind", LLMS)
+def test_stored_objects_come_back_with_the_key_of_the_environment(kind: type[LLM], monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = json.loads(offline(kind, inputs={"a": 1}, context_window=9_000).to_json())
+    monkeypatch.setenv("DIFY_API_KEY", "app-from-env")
+    again: Any = kind.from_dict(stored)
+    assert (again.user, again.inputs, again.context_window) == ("ada", {"a": 1}, 9_000)
+    assert again._clients.settings.api_key.reveal() == "app-from-env"
+
+
+def test_copies_and_pickles_work(serve: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+    """Ingestion pipelines hand LLMs to other processes; the key has to come along."""
+    llm = serve().llm()
+    answer = llm.complete("Hello").text
+    with caplog.at_level(logging.WARNING):
+        copies = [pickle.loads(pickle.dumps(llm)), llm.model_copy(), llm.model_copy(deep=True), copy.deepcopy(llm)]
+    assert [one.complete("Hello").text for one in copies] == [answer] * 4
+    assert not caplog.records
+
+
+def test_a_shared_client_is_used_and_its_async_twin_made(serve: Callable[..., Any]) -> None:
+    served = serve()
+    with Dify(served.app.api_key, base_url=served.server.base_url, user="ada") as dify:
+        llm = DifyChatLLM(dify)
+        assert llm._clients.sync is dify
+        assert llm._clients.asynchronous.settings == dify.settings
+        assert llm.user == "ada"
+        assert pickle.loads(pickle.dumps(llm)).complete("Hello").text
+    asynchronous = AsyncDify(served.app.api_key, base_url=served.server.base_url, user="ada")
+    llm = DifyChatLLM(async_client=asynchronous)
+    assert llm._clients.asynchronous is asynchronous
+    assert llm.complete("Hello").text
+
+
+def test_a_wrong_address_is_told_at_once() -> None:
+    with pytest.raises(InvalidArgument, match="base_url"):
+        DifyChatLLM(api_key="app-x", base_url="dify.example")
+
+
+def test_a_dify_llm_can_be_the_global_one() -> None:
+    llm = offline(DifyChatLLM)
+    Settings.llm = llm
+    try:
+        assert Settings.llm is llm
+    finally:
+        Settings._llm = None
+
+
+def test_token_counters_see_difys_numbers(serve: Callable[..., Any]) -> None:
+    """Not an estimate of their own, in either family and also when streaming."""
+    counter = TokenCountingHandler(tokenizer=lambda _: ["estimated"] * 1_000)
+    llm = serve().llm(callback_manager=CallbackManager([counter]))
+    final = llm.chat([ChatMessage(content="Hello")])
+    list(llm.stream_chat([ChatMessage(content="Hello")]))
+    list(llm.stream_complete("Hello"))
+    seen = [(count.prompt_token_count, count.completion_token_count) for count in counter.llm_token_counts]
+    usage = final.raw["usage"]
+    assert seen == [(usage["prompt_tokens"], usage["completion_tokens"])] * 3
+
+
+def test_legacy_callbacks_come_in_pairs(serve: Callable[..., Any]) -> None:
+    """One start and one end per call; the end has the last response."""
+    seen: list[tuple[str, Any]] = []
+
+    class Pairs(SimpleLLMHandler):
+        def on_event_start(
+            self, event_type: CBEventType, payload: Any = None, event_id: str = "", parent_id: str = "", **kwargs: Any
+        ) -> str:
+            seen.append(("start", event_type))
+            return event_id
+
+        def on_event_end(self, event_type: CBEventType, payload: Any = None, event_id: str = "", **kwargs: Any) -> None:
+            seen.append(("end", str(payload[EventPayload.COMPLETION])))
+
+    llm = serve().llm(callback_manager=CallbackManager([Pairs()]))
+    *_, last = llm.stream_complete("Hello")
+    assert seen == [("start", CBEventType.LLM), ("end", last.text)]
+
+
+def test_exports() -> None:
+    """Sorted, true, and listed for completion in shells."""
+    assert llamaindex_dify.__all__ == sorted(llamaindex_dify.__all__)
+    assert set(llamaindex_dify.__all__) <= set(dir(llamaindex_dify))
+    with pytest.raises(AttributeError, match="Nothing"):
+        llamaindex_dify.Nothing  # noqa: B018
+
+
+def test_without_llama_index_the_import_says_what_to_install() -> None:
+    code = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "llama_index":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Block())
+try:
+    from llamaindex_dify import DifyChatLLM
+except ImportError as error:
+    print(error)
+"""
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert 'install with `pip install "dify-integrations[llamaindex]"`' in shown
+
+
+def test_importing_the_package_does_not_import_llama_index() -> None:
+    """It takes seconds."""
+    code = "import sys, llamaindex_dify; sys.exit('llama_index' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,202 @@
+"""LlamaIndex messages on Dify's wire."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from llama_index.core.base.llms.types import (
+    AudioBlock,
+    BaseContentBlock,
+    CacheControl,
+    CachePoint,
+    ChatMessage,
+    CitableBlock,
+    DocumentBlock,
+    ImageBlock,
+    MessageRole,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+)
+
+from dify_integrations import ConversationNotFound, FileInput, InvalidArgument
+from dify_integrations.bridge.turn import render
+from dify_integrations.local import Text
+from llamaindex_dify._turns import bridge_messages
+
+Serve = Callable[..., Any]
+
+
+def user(*blocks: Any) -> ChatMessage:
+    return ChatMessage(role="user", blocks=list(blocks))
+
+
+def text(content: str, role: str = "user") -> ChatMessage:
+    return ChatMessage(role=MessageRole(role), content=content)
+
+
+@given(st.text(min_size=1).filter(str.strip))
+def test_a_single_user_message_is_sent_word_for_word(words: str) -> None:
+    """Prompts of query engines rely on it."""
+    assert render(bridge_messages([text(words)])).query == words
+
+
+@pytest.mark.parametrize("role", list(MessageRole))
+def test_every_role_has_a_place(role: MessageRole) -> None:
+    (turned,) = bridge_messages([ChatMessage(role=role, content="x")])
+    assert turned.role in ("system", "user", "assistant", "tool")
+
+
+def test_a_history_becomes_a_transcript(serve: Serve) -> None:
+    """System text first, earlier turns by role, the last user message at the end."""
+    served = serve()
+    served.llm().chat([text("Be brief.", "system"), text("Hi"), text("Hello!", "assistant"), text("And now?")])
+    query = served.sent[0]["query"]
+    parts = [query.index(part) for part in ("Be brief.", "Hi", "Hello!", "And now?")]
+    assert parts == sorted(parts)
+    assert query.endswith("And now?")
+
+
+def test_system_text_can_go_into_a_variable(serve: Serve) -> None:
+    served = serve(inputs_form=[{"paragraph": {"variable": "rules", "required": False}}])
+    served.llm(system_prompt_variable="rules").chat([text("Be brief.", "system"), text("Hi")])
+    assert served.sent[0]["query"] == "Hi"
+    assert served.sent[0]["inputs"] == {"rules": "Be brief."}
+
+
+def test_arguments_of_a_call(serve: Serve) -> None:
+    """Inputs are laid over those of the object; unknown arguments never reach the wire."""
+    served = serve(inputs_form=[{"text-input": {"variable": name, "required": False}} for name in ("a", "b")])
+    llm = served.llm(inputs={"a": "1", "b": "2"})
+    image = FileInput.from_url("https://example.org/a.png")
+    llm.complete("Hi", inputs={"b": "3"}, user="bob", files=[image], temperature=0.1, tool_choice=None)
+    (sent,) = served.sent
+    assert sent["inputs"] == {"a": "1", "b": "3"}
+    assert sent["user"] == "bob"
+    assert sent["files"] == [{"type": "image", "transfer_method": "remote_url", "url": "https://example.org/a.png"}]
+    assert sent["auto_generate_name"] is False
+    assert "temperature" not in sent
+
+
+def test_files_need_no_words(serve: Serve) -> None:
+    """Dify refuses an empty query."""
+    served = serve()
+    served.llm().chat([user(ImageBlock(url="https://example.org/cat.png"))])
+    assert served.sent[0]["query"] == " "
+    assert served.sent[0]["files"][0]["url"] == "https://example.org/cat.png"
+
+
+def test_remote_content_is_left_to_the_server() -> None:
+    (turned,) = bridge_messages(
+        [
+            user(
+                TextBlock(text="Compare."),
+                ImageBlock(url="https://example.org/a"),
+                AudioBlock(url="https://example.org/b.mp3"),
+                DocumentBlock(url="https://example.org/c.pdf"),
+            )
+        ]
+    )
+    assert [file.type for file in turned.files] == ["image", "audio", "document"]
+
+
+@pytest.mark.parametrize("block", [ImageBlock(image=b"iVBORw0KGgo="), ImageBlock(url="data:image/png;base64,iVBORw0KGgo=")])
+def test_content_of_its_own_must_be_uploaded_first(block: ImageBlock) -> None:
+    with pytest.raises(InvalidArgument, match="upload it"):
+        bridge_messages([user(block)])
+
+
+def test_unknown_content_is_named() -> None:
+    """Losing it in silence would be worse."""
+
+    class HologramBlock(BaseContentBlock):
+        block_type: str = "hologram"
+
+    message = text("x")
+    message.blocks.append(HologramBlock())  # type: ignore[arg-type]  # a kind of a later release
+    with pytest.raises(ValueError, match="HologramBlock"):
+        bridge_messages([message])
+
+
+def test_thinking_and_cache_points_are_not_sent() -> None:
+    blocks = [ThinkingBlock(content="hm"), TextBlock(text="Yes."), CachePoint(cache_control=CacheControl(type="ephemeral"))]
+    (turned,) = bridge_messages([ChatMessage(role="assistant", blocks=blocks)])
+    assert turned.text == "Yes."
+
+
+def test_cited_text_keeps_title_and_source() -> None:
+    (turned,) = bridge_messages([user(CitableBlock(title="Rules", source="a.pdf", content=[TextBlock(text="No dogs.")]))])
+    assert turned.text == "Rules (a.pdf):\nNo dogs."
+
+
+def test_tool_calls_of_other_llms_are_told_in_words() -> None:
+    """In blocks, or as OpenAI's integration keeps them."""
+    call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
+    block = ToolCallBlock(tool_call_id="c1", tool_name="add", tool_kwargs={"a": 1})
+    for message in (
+        ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [call]}),
+        ChatMessage(role="assistant", blocks=[block]),
+    ):
+        assert bridge_messages([message])[0].text == 'called add({"a": 1})'
+
+
+# -- conversations
+
+
+def history(llm: Any) -> list[ChatMessage]:
+    first = text("My name is Ada.")
+    return [first, llm.chat([first]).message, text("What is it?")]
+
+
+def test_stateless_histories_start_a_conversation_each(serve: Serve) -> None:
+    served = serve()
+    llm = served.llm()
+    llm.chat(history(llm))
+    assert [sent.get("conversation_id", "") for sent in served.sent] == ["", ""]
+    assert "My name is Ada." in served.sent[1]["query"]
+
+
+@pytest.mark.parametrize("mode", ["auto", "stateful"])
+def test_a_conversation_goes_on_where_it_ended(serve: Serve, mode: str) -> None:
+    """Only the new turn is sent."""
+    served = serve()
+    llm = served.llm(conversation=mode)
+    messages = history(llm)
+    llm.chat(messages)
+    assert served.sent[1]["query"] == "What is it?"
+    assert served.sent[1]["conversation_id"] == messages[1].additional_kwargs["dify"]["conversation_id"]
+
+
+@pytest.mark.parametrize("changed", ["app", "branch", "user"])
+def test_another_history_is_rendered(serve: Serve, changed: str) -> None:
+    """An answer of another app or end user, or one that was continued elsewhere."""
+    served = serve()
+    llm = served.llm(conversation="auto")
+    messages, options = history(llm), {}
+    if changed == "app":
+        messages[1].additional_kwargs["dify"]["app"] = "another"
+    elif changed == "branch":
+        llm.chat(messages)
+    else:
+        options = {"user": "bob"}
+    llm.chat(messages, **options)
+    assert not served.sent[-1].get("conversation_id")
+    assert "My name is Ada." in served.sent[-1]["query"]
+
+
+def test_a_foreign_history_is_refused_when_state_is_demanded(serve: Serve) -> None:
+    with pytest.raises(InvalidArgument, match="conversation"):
+        serve().llm(conversation="stateful").chat([text("Hi"), text("Hello", "assistant"), text("And?")])
+
+
+def test_a_named_conversation_wins(serve: Serve) -> None:
+    served = serve(lambda turn: [Text(f"turn {len(turn.history) + 1}")])
+    llm = served.llm()
+    conversation_id = llm.complete("Hi").additional_kwargs["dify"]["conversation_id"]
+    assert llm.complete("Again", conversation_id=conversation_id).text == "turn 2"
+    with pytest.raises(ConversationNotFound):
+        llm.complete("Again", conversation_id="00000000-0000-4000-8000-000000000000")
