@@ -33,9 +33,9 @@ _BOUNDARY = re.compile(r'boundary="?([^";]+)')
 
 @pytest.fixture
 def dify_cassette(request: pytest.FixtureRequest) -> UseCassette:
-    """Answer every request from a recording: `with dify_cassette("chat.yaml"): …`; see `use_cassette`.
+    """Answer every request from a recording; see `use_cassette` for what fits.
 
-    A relative path starts at the folder of the test's file.
+    Use it as `with dify_cassette("chat.yaml"):`. A relative path starts at the folder of the test's file.
     """
 
     def use(path: str | Path, *, unplayed: Collection[int] = ()) -> AbstractContextManager[Any]:

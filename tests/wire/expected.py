@@ -18,6 +18,7 @@ class Meaning:
         status: How it ended; `interrupted` without an end.
         error: The error frame, or a failed `workflow_finished`'s data.
         steps: Ids of the steps that must be told.
+        states: How nodes and the run ended, by step id, as far as the stream says.
     """
 
     ends_at: int | None = None
@@ -32,6 +33,7 @@ class Meaning:
     total_tokens: int | None = None
     ids: dict[str, str] = field(default_factory=dict)
     steps: set[str] = field(default_factory=set)
+    states: dict[str, str] = field(default_factory=dict)
     tools: set[str] = field(default_factory=set)
     forms: list[str] = field(default_factory=list)
     rounds: int = 0
@@ -135,6 +137,7 @@ def _workflow_started(meaning: Meaning, frame: Json) -> None:
 def _workflow_finished(meaning: Meaning, frame: Json) -> None:
     data = frame["data"]
     meaning.finished = data["status"]
+    meaning.states[data["id"]] = data["status"]
     meaning.outputs = data.get("outputs") or {}
     meaning.total_tokens = data.get("total_tokens")
     meaning.ids["workflow_run_id"] = data["id"]
@@ -152,7 +155,13 @@ def _form(meaning: Meaning, frame: Json) -> None:
 
 def _node(meaning: Meaning, frame: Json) -> None:
     meaning.steps.add(frame["data"]["id"])
+    meaning.states.pop(frame["data"]["id"], None)  # a node that waited for a person starts again
     meaning.knowledge_node |= frame["data"]["node_type"] == "knowledge-retrieval"
+
+
+def _node_finished(meaning: Meaning, frame: Json) -> None:
+    _node(meaning, frame)
+    meaning.states[frame["data"]["id"]] = frame["data"]["status"]
 
 
 def _container(meaning: Meaning, frame: Json) -> None:
@@ -183,7 +192,7 @@ _READERS: dict[str, Callable[[Meaning, Json], None]] = {
     "message_end": _message_end,
     "message_file": _message_file,
     "message_replace": _replace,
-    "node_finished": _node,
+    "node_finished": _node_finished,
     "node_started": _node,
     "text_chunk": _text_chunk,
     "workflow_finished": _workflow_finished,

@@ -41,6 +41,9 @@ def test_a_stream_folds_to_what_its_json_says(recording: Recording) -> None:
     assert [file.id for file in result.files][: len(expected.files)] == expected.files
     assert result.outputs == (expected.outputs or {})
     assert len(result.steps) == len(expected.steps)
+    assert {step.id: step.status for step in result.steps if step.id in expected.states} == {
+        step: state for step, state in expected.states.items() if step in expected.steps
+    }
     assert {call.id for call in result.tool_calls} == expected.tools
     assert [form.form_id for form in result.pause.forms] == expected.forms if result.pause else not expected.paused
 
