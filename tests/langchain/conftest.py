@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 
 from dify_integrations.local import App, LocalDify, Say, Turn
-from langchain_dify import ChatDify, DifyLLM
+from langchain_dify import ChatDify, DifyLLM, DifyRetriever, DifyWorkflowTool
+from langchain_dify._base import Connection
 
+ConnectionT = TypeVar("ConnectionT", bound=Connection)
 Serve = Callable[..., "Served"]
 
 
@@ -21,6 +23,16 @@ class Served:
 
     def __init__(self, server: LocalDify) -> None:
         self.server = server
+        self._made: list[Connection] = []
+
+    def keep(self, made: ConnectionT) -> ConnectionT:
+        """Close its connections at the end of the test."""
+        self._made.append(made)
+        return made
+
+    def close(self) -> None:
+        for made in self._made:
+            made.clients.sync.close()
 
     def connection(self, app: str | None = None) -> dict[str, Any]:
         """Fields of any class of the package."""
@@ -28,15 +40,19 @@ class Served:
         return {"api_key": hosted.api_key, "base_url": self.server.base_url, "user": "ann"}
 
     def chat(self, app: str | None = None, **fields: Any) -> ChatDify:
-        return ChatDify(**{**self.connection(app), **fields})
+        return self.keep(ChatDify(**{**self.connection(app), **fields}))
 
     def llm(self, app: str | None = None, **fields: Any) -> DifyLLM:
-        return DifyLLM(**{**self.connection(app), **fields})
+        return self.keep(DifyLLM(**{**self.connection(app), **fields}))
 
-    def knowledge(self) -> dict[str, Any]:
-        """Fields of a retriever for the first dataset."""
+    def retriever(self, **fields: Any) -> DifyRetriever:
+        """For the first dataset."""
         key, dataset = self.server.dataset_api_key, self.server.datasets[0]
-        return {"dataset_id": dataset.id, "dataset_api_key": key, "base_url": self.server.base_url}
+        known = {"dataset_id": dataset.id, "dataset_api_key": key, "base_url": self.server.base_url}
+        return self.keep(DifyRetriever(**{**known, **fields}))
+
+    def tool(self, app: str | None = None, **fields: Any) -> DifyWorkflowTool:
+        return self.keep(DifyWorkflowTool.from_app(**{**self.connection(app), **fields}))
 
     def bodies(self, path: str = "/chat-messages") -> list[Any]:
         """The JSON bodies sent to a path."""
@@ -50,7 +66,9 @@ def serve() -> Iterator[Serve]:
 
         def start(*apps: App | Sequence[Say], mode: str = "chat", **options: Any) -> Served:
             hosted = [app if isinstance(app, App) else saying(*app, mode=mode) for app in apps]
-            return Served(stack.enter_context(LocalDify(hosted or None, **options)))
+            served = Served(stack.enter_context(LocalDify(hosted or None, **options)))
+            stack.callback(served.close)
+            return served
 
         yield start
 

@@ -11,7 +11,6 @@ from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.tracers import LangChainTracer
 
-from dify_integrations import Dify
 from dify_integrations.local import App, Drop, Fail, Iteration, Node, Retry, Say, Text, Tool
 from tests.langchain.conftest import Recorder, Serve, saying
 from tests.langchain.test_streaming import graph_of
@@ -147,16 +146,12 @@ def test_nobody_listening_costs_no_children(serve: Serve, monkeypatch: pytest.Mo
 
 
 def test_tool_has_children_below_its_own_run(serve: Serve, recorder: Recorder) -> None:
-    from langchain_dify import DifyWorkflowTool
-
     served = serve(saying(Node("llm", "LLM", inside=[Text("x")]), mode="workflow"))
-    client = Dify(**served.connection())
-    tool = DifyWorkflowTool.from_app(client, name="write", description="Writes.")
+    tool = served.tool(name="write", description="Writes.")
     tool.invoke({}, config={"callbacks": [recorder]})
     path = "tool write > chain dify:workflow"
     assert recorder.tree()[:4] == ["tool write", path, f"{path} > chain dify:Start", f"{path} > chain dify:LLM"]
     assert recorder.open == []
-    client.close()
 
 
 def test_documents_keep_what_the_server_told() -> None:
