@@ -34,7 +34,7 @@ def test_the_scan_finds_what_it_should() -> None:
         b"Bearer xoxb-1234567890",
         b"sk-proj-abcdefgh",
         b"      set-cookie:\n",
-        b"/home/someone/x",
+        b"/Users/someone/x",
         b"-----BEGIN RSA PRIVATE KEY-----",
     ]
     for sample in samples:
