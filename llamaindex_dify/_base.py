@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from llama_index.core.base.llms.generic_utils import (
@@ -43,6 +43,18 @@ if TYPE_CHECKING:
     from dify_integrations.runs.result import RunResult
 
 ToolCalling = Literal["off", "prompt"]
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _announced_chat(method: Method) -> Method:
+    # Core's decorators are untyped; users' calls must not become `Any`.
+    announced: Method = llm_chat_callback()(method)
+    return announced
+
+
+def _announced_completion(method: Method) -> Method:
+    announced: Method = llm_completion_callback()(method)
+    return announced
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +213,7 @@ class DifyLLM(PromptedFunctionCalling):
 
     # -- LlamaIndex' eight; core adds the span to each, the decorator the events
 
-    @llm_chat_callback()
+    @_announced_chat
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """The whole answer to a history.
 
@@ -215,37 +227,37 @@ class DifyLLM(PromptedFunctionCalling):
         """
         return self._chat(messages, **kwargs)
 
-    @llm_chat_callback()
+    @_announced_chat
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """The answer while it is written; the last chunk is the whole of it, with usage. Arguments as for `chat`."""
         return self._stream_chat(messages, **kwargs)
 
-    @llm_chat_callback()
+    @_announced_chat
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """As `chat`, without blocking."""
         return await self._achat(messages, **kwargs)
 
-    @llm_chat_callback()
+    @_announced_chat
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """As `stream_chat`, without blocking."""
         return await self._astream_chat(messages, **kwargs)
 
-    @llm_completion_callback()
+    @_announced_completion
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:  # noqa: ARG002  # core's signature
         """The whole answer to a prompt, sent word for word. Arguments as for `chat`."""
         return chat_to_completion_decorator(self._chat)(prompt, **kwargs)
 
-    @llm_completion_callback()
+    @_announced_completion
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:  # noqa: ARG002  # core's signature
         """As `complete`, while it is written."""
         return stream_chat_to_completion_decorator(self._stream_chat)(prompt, **kwargs)
 
-    @llm_completion_callback()
+    @_announced_completion
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:  # noqa: ARG002  # core's signature
         """As `complete`, without blocking."""
         return await achat_to_completion_decorator(self._achat)(prompt, **kwargs)
 
-    @llm_completion_callback()
+    @_announced_completion
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:  # noqa: ARG002  # core's signature
         """As `stream_complete`, without blocking."""
         return await astream_chat_to_completion_decorator(self._astream_chat)(prompt, **kwargs)

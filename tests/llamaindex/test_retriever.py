@@ -1,0 +1,234 @@
+"""The retriever: what is asked, and how hits become nodes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from llama_index.core import Settings
+from llama_index.core.query_engine import CitationQueryEngine, RetrieverQueryEngine
+from llama_index.core.retrievers import QueryFusionRetriever
+from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
+from llama_index.core.schema import MetadataMode, NodeRelationship, NodeWithScore
+from llama_index.core.tools import RetrieverTool
+from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
+
+from dify_integrations import APIError, InvalidArgument
+from dify_integrations.bridge.hits import Hit
+from dify_integrations.local import App, Dataset, LocalDify
+from dify_integrations.models.retrieval import MetadataCondition
+from dify_integrations.models.retrieval import MetadataFilter as DifyFilter
+from llamaindex_dify import DifyChatLLM, DifyRetriever
+from llamaindex_dify._mapping import child_nodes_of, node_of
+
+DOCUMENTS = {
+    "refunds.txt": "Refunds are possible within 30 days.\n\nRefunds go back to the original payment.",
+    "shipping.txt": "Shipping takes three days.\n\nRefunds of shipping costs are not possible.",
+}
+METADATA = {"refunds.txt": {"year": 2023, "topic": "money"}, "shipping.txt": {"year": 2024, "topic": "parcels"}}
+
+
+class Library:
+    """A server with two knowledge bases and a chat app."""
+
+    def __init__(self) -> None:
+        self.shop = Dataset("Shop", DOCUMENTS, metadata=METADATA)
+        self.other = Dataset("Other", {"notes.txt": "Refunds were discussed in May."})
+        self.server = LocalDify([App("chat", "chat")], [self.shop, self.other])
+
+    def retriever(self, *datasets: Dataset, **options: Any) -> DifyRetriever:
+        ids = [dataset.id for dataset in datasets or (self.shop,)]
+        key = {"dataset_api_key": self.server.dataset_api_key, "base_url": self.server.base_url}
+        return DifyRetriever(ids[0] if len(ids) == 1 else ids, **{**key, **options})
+
+    def llm(self) -> DifyChatLLM:
+        return DifyChatLLM(api_key=self.server.app("chat").api_key, base_url=self.server.base_url, user="ada")
+
+    @property
+    def asked(self) -> list[Any]:
+        return [request.json for request in self.server.requests if request.path.endswith("/retrieve")]
+
+
+@pytest.fixture
+def library() -> Iterator[Library]:
+    made = Library()
+    with made.server:
+        yield made
+
+
+def both(retriever: DifyRetriever, query: str) -> list[NodeWithScore]:
+    """The same both ways."""
+    nodes = retriever.retrieve(query)
+    again = asyncio.run(retriever.aretrieve(query))
+    assert [(node.node_id, node.score) for node in nodes] == [(node.node_id, node.score) for node in again]
+    return nodes
+
+
+def test_nodes_show_where_they_are_from(library: Library) -> None:
+    """Text and score, document as source, document metadata flat, ids kept out of prompts."""
+    node = both(library.retriever(), "When are refunds possible within days?")[0]
+    assert node.node.get_content() == "Refunds are possible within 30 days."
+    assert node.score is not None
+    assert node.node.ref_doc_id == node.node.metadata["document_id"]
+    assert node.node.metadata["year"] == 2023
+    shown = node.node.get_content(MetadataMode.LLM)
+    assert "refunds.txt" in shown
+    assert node.node.metadata["dataset_id"] not in shown
+
+
+def test_nothing_set_asks_for_the_saved_settings(library: Library) -> None:
+    """A part of the settings would replace all of them."""
+    both(library.retriever(), "refunds")
+    assert [sorted(asked) for asked in library.asked] == [["query"], ["query"]]
+    assert not [request for request in library.server.requests if request.method == "GET"]
+
+
+def test_anything_set_is_laid_over_the_saved_settings(library: Library) -> None:
+    """They are read once; the server gets all four required fields."""
+    retriever = library.retriever(similarity_top_k=1)
+    assert len(both(retriever, "refunds")) == 1
+    sent = library.asked[0]["retrieval_model"]
+    assert sent["top_k"] == 1
+    assert {"search_method", "reranking_enable", "score_threshold_enabled"} <= set(sent)
+    assert len([request for request in library.server.requests if request.method == "GET"]) == 1
+    assert retriever.similarity_top_k == 1
+
+
+def test_nodes_are_the_same_for_every_query(library: Library) -> None:
+    """Fusion removes duplicates by hash, and the server counts hits."""
+    retriever = library.retriever()
+    first, second = (retriever.retrieve("refunds possible") for _ in range(2))
+    assert [node.node.hash for node in first] == [node.node.hash for node in second]
+
+
+def test_several_knowledge_bases_are_merged(library: Library) -> None:
+    nodes = both(library.retriever(library.shop, library.other), "refunds")
+    assert {node.node.metadata["dataset_id"] for node in nodes} == {library.shop.id, library.other.id}
+
+
+def test_errors_are_the_clients_own(library: Library) -> None:
+    """Also out of several searches at once, where a task group would wrap them."""
+    retriever = library.retriever(library.shop, library.other, dataset_api_key="dataset-wrong")
+    with pytest.raises(APIError):
+        retriever.retrieve("refunds")
+    with pytest.raises(APIError):
+        asyncio.run(retriever.aretrieve("refunds"))
+
+
+@pytest.mark.parametrize("ids", ["", [], ["a", ""]])
+def test_a_knowledge_base_must_be_named(ids: Any) -> None:
+    with pytest.raises(InvalidArgument, match="dataset_id"):
+        DifyRetriever(ids, dataset_api_key="dataset-x")
+
+
+# -- long queries
+
+LONG = "refunds " + "and so on " * 60
+
+
+def test_a_long_query_is_cut_with_a_warning_and_an_event(library: Library, told: Any) -> None:
+    with pytest.warns(UserWarning, match="250"):
+        library.retriever().retrieve(LONG)
+    assert len(library.asked[0]["query"]) <= 250
+    (event,) = told.of("DifyQueryTruncatedEvent")
+    assert (event.query, event.sent) == (LONG, library.asked[0]["query"])
+
+
+def test_a_long_query_is_refused_or_split(library: Library) -> None:
+    with pytest.raises(InvalidArgument, match="250"):
+        library.retriever(on_long_query="error").retrieve(LONG)
+    assert library.asked == []
+    nodes = both(library.retriever(on_long_query="split"), LONG)
+    assert len({node.node_id for node in nodes}) == len(nodes) > 0
+    assert len(library.asked) > 2
+
+
+def test_the_noise_of_a_retriever_tool_is_not_asked(library: Library) -> None:
+    """Core sends its input with line ends around."""
+    RetrieverTool.from_defaults(library.retriever()).call(input="refunds")
+    assert "\n" not in library.asked[0]["query"]
+
+
+# -- filters
+
+
+def test_filters_are_obeyed(library: Library) -> None:
+    filters = MetadataFilters(filters=[MetadataFilter(key="year", value=2023, operator=">")])  # type: ignore[arg-type]  # core parses it
+    names = {node.node.metadata["document_name"] for node in both(library.retriever(filters=filters), "refunds")}
+    assert names == {"shipping.txt"}
+
+
+def test_difys_own_filters_pass(library: Library) -> None:
+    """They know comparisons LlamaIndex has no name for."""
+    condition = MetadataCondition(name="topic", comparison_operator="start with", value="mon")
+    nodes = library.retriever(filters=DifyFilter(conditions=[condition])).retrieve("refunds")
+    assert {node.node.metadata["document_name"] for node in nodes} == {"refunds.txt"}
+
+
+# -- mapping
+
+
+def a_hit(**changes: Any) -> Hit:
+    child = {"id": "c1", "content": "exact", "position": 1, "score": 0.9}
+    known = {"id": "s1", "text": "whole", "score": 0.5, "dataset_id": "d", "document_id": "doc", "children": (child,)}
+    return Hit(**{**known, **changes})
+
+
+def test_a_missing_score_stays_missing() -> None:
+    """Zero would be a judgement."""
+    assert node_of(a_hit(score=None)).score is None
+
+
+def test_children_are_relations_of_the_parent() -> None:
+    (related,) = node_of(a_hit()).node.relationships[NodeRelationship.CHILD]
+    assert (related.node_id, related.metadata["content"]) == ("c1", "exact")  # type: ignore[union-attr]
+
+
+def test_children_can_be_nodes_of_their_own() -> None:
+    """With the parent's text for MetadataReplacementPostProcessor, but not in prompts."""
+    (node,) = child_nodes_of(a_hit())
+    assert (node.node_id, node.score, node.node.metadata["parent_content"]) == ("c1", 0.9, "whole")
+    assert node.node.parent_node is not None
+    assert node.node.parent_node.node_id == "s1"
+    assert "whole" not in node.node.get_content(MetadataMode.LLM)
+    assert child_nodes_of(a_hit(children=()))[0].node_id == "s1"
+
+
+def test_child_granularity_reaches_the_retriever(library: Library) -> None:
+    assert library.retriever(node_granularity="child").retrieve("refunds")
+
+
+# -- in engines
+
+
+def test_a_query_engine_answers_from_the_passages(library: Library) -> None:
+    """With the app as the global LLM: at once, streamed and awaited."""
+    Settings.llm = library.llm()
+    try:
+        engine = RetrieverQueryEngine.from_args(library.retriever(similarity_top_k=2))
+        answer = engine.query("When are refunds possible?")
+        assert "30 days" in str(answer)
+        assert answer.source_nodes[0].node.ref_doc_id
+        assert "30 days" in str(asyncio.run(engine.aquery("When are refunds possible?")))
+        streaming = RetrieverQueryEngine.from_args(library.retriever(), streaming=True)
+        assert "30 days" in str(streaming.query("When are refunds possible?"))
+    finally:
+        Settings._llm = None
+
+
+def test_a_citation_engine_keeps_the_source(library: Library) -> None:
+    engine = CitationQueryEngine.from_args(None, llm=library.llm(), retriever=library.retriever())  # type: ignore[arg-type]  # no index needed
+    assert all(node.node.ref_doc_id for node in engine.query("When are refunds possible?").source_nodes)
+
+
+@pytest.mark.parametrize("mode", list(FUSION_MODES))
+def test_fusion_works_three_times_in_a_row(library: Library, mode: FUSION_MODES) -> None:
+    """Core runs every call in a fresh event loop."""
+    fusion = QueryFusionRetriever(
+        [library.retriever(), library.retriever(library.other)], llm=library.llm(), mode=mode, num_queries=1
+    )
+    for _ in range(3):
+        nodes = fusion.retrieve("refunds possible")
+        assert len({node.node_id for node in nodes}) == len(nodes) > 1

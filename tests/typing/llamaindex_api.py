@@ -1,0 +1,53 @@
+"""What LlamaIndex users' type checkers see; checked by mypy and pyright, never run."""
+
+from __future__ import annotations
+
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+    LLMMetadata,
+)
+from llama_index.core.llms import LLM
+from llama_index.core.schema import NodeWithScore
+from llama_index.core.tools import BaseTool, ToolOutput
+from llama_index.core.vector_stores.types import MetadataFilters
+from typing_extensions import assert_type
+
+from dify_integrations import AsyncDify, Dify
+from llamaindex_dify import DifyChatLLM, DifyCompletionLLM, DifyRetriever, DifyWorkflowTool
+
+
+def construct(dify: Dify, asynchronous: AsyncDify, filters: MetadataFilters) -> None:
+    llm: LLM = DifyChatLLM(dify, conversation="auto", tool_calling="prompt")
+    assert_type(llm.metadata, LLMMetadata)
+    DifyCompletionLLM(async_client=asynchronous, prompt_variable="query")
+    DifyRetriever(["a", "b"], client=dify, similarity_top_k=3, filters=filters, on_long_query="split")
+
+
+def sync(llm: DifyChatLLM, retriever: DifyRetriever, messages: list[ChatMessage]) -> None:
+    assert_type(llm.chat(messages), ChatResponse)
+    assert_type(llm.stream_chat(messages), ChatResponseGen)
+    assert_type(llm.complete("q", user="u"), CompletionResponse)
+    assert_type(llm.stream_complete("q"), CompletionResponseGen)
+    assert_type(retriever.retrieve("q"), list[NodeWithScore])
+
+
+async def asynchronously(llm: DifyChatLLM, messages: list[ChatMessage]) -> None:
+    assert_type(await llm.achat(messages), ChatResponse)
+    assert_type(await llm.astream_chat(messages), ChatResponseAsyncGen)
+    assert_type(await llm.acomplete("q"), CompletionResponse)
+    assert_type(await llm.astream_complete("q"), CompletionResponseAsyncGen)
+
+
+async def tools(dify: Dify) -> None:
+    tool: BaseTool = DifyWorkflowTool.from_app(dify)
+    assert_type(tool("x"), ToolOutput)
+    made = await DifyWorkflowTool.afrom_app(client=dify)
+    assert_type(made, DifyWorkflowTool)
+    assert_type(made.call(topic="x"), ToolOutput)
+    assert_type(await made.acall(topic="x"), ToolOutput)
