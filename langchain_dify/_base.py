@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 from typing_extensions import Self
 
 from dify_integrations import AsyncDify, Dify, InvalidArgument, Timeouts
@@ -26,8 +26,8 @@ class Connection(BaseModel):
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
-    api_key: SecretStr | None = Field(default=None, description="App key (`app-…`), or `DIFY_API_KEY`.")
-    dataset_api_key: SecretStr | None = Field(default=None, description="Knowledge key, or `DIFY_DATASET_API_KEY`.")
+    api_key: SecretStr | str | None = Field(default=None, description="App key (`app-…`), or `DIFY_API_KEY`.")
+    dataset_api_key: SecretStr | str | None = Field(default=None, description="Knowledge key, or `DIFY_DATASET_API_KEY`.")
     base_url: str | None = Field(default=None, description="Address with `/v1`, or `DIFY_BASE_URL`; Dify Cloud unless given.")
     user: str | None = Field(default=None, description="Your identifier of the end user, or `DIFY_USER`.")
     timeout: float | Timeouts | None = Field(default=None, description="Seconds of the read and idle clocks, or `Timeouts`.")
@@ -49,6 +49,12 @@ class Connection(BaseModel):
                     stacklevel=4,
                 )
         return values
+
+    @field_validator(*_SECRETS, mode="before")
+    @classmethod
+    def _hide(cls, value: Any) -> Any:
+        """Plain text is taken for the convenience of people and type checkers, and never kept as such."""
+        return SecretStr(value) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _one_address(self) -> Self:

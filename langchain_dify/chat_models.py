@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from pydantic import ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 from typing_extensions import Self, override
 
 from dify_integrations import AsyncRun, InvalidArgument, Run, RunResult
@@ -72,14 +72,12 @@ class ChatDify(Connection, ScopedChatModel):
         as temperature are the app's. A run that somebody else stopped is an answer with `finish_reason` `stopped`.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
-
-    model: str = Field(default="dify", alias="model_name", min_length=1, description="A name for the app, for traces.")
+    model: str = Field(default="dify", min_length=1, description="A name for the app, for traces.")
     inputs: dict[str, Any] = Field(default_factory=dict, description="The app's variables, in every call.")
     conversation: ConversationMode = Field(
         default="auto", description="Continue the Dify conversation of the last answer, or render the history; see the guide."
     )
-    stop: list[str] | None = Field(default=None, alias="stop_sequences", description="Texts to stop at, on this side.")
+    stop: list[str] | None = Field(default=None, description="Texts to stop at, on this side.")
     streaming: bool = Field(default=False, description="Stream inside `invoke` too.")
     split_thinking: bool = Field(default=False, description="Take `<think>…</think>` in the text for reasoning.")
     auto_generate_name: bool | None = Field(default=None, description="`False` saves Dify a call that titles conversations.")

@@ -14,7 +14,7 @@ from langchain_core.language_models.base import LangSmithParams
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from langchain_core.runnables.config import get_executor_for_config
 from langchain_core.runnables.utils import gather_with_concurrency
-from pydantic import ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
 from dify_integrations import AsyncRun, Run
@@ -39,10 +39,8 @@ class DifyLLM(Connection, BaseLLM):
     Per call: `llm.invoke("…", inputs={…}, user="bob")`.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
-
     mode: Literal["completion", "chat"] = Field(default="completion", description="Kind of app behind the key.")
-    model: str = Field(default="dify", alias="model_name", min_length=1, description="A name for the app, for traces.")
+    model: str = Field(default="dify", min_length=1, description="A name for the app, for traces.")
     prompt_key: str | None = Field(default=None, description="Variable that takes the prompt; asked of the app unless given.")
     inputs: dict[str, Any] = Field(default_factory=dict, description="The app's other variables, in every call.")
     stop: list[str] | None = Field(default=None, description="Texts to stop at, on this side.")

@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
-from pydantic import ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
 from dify_integrations import BadRequest, EndpointNotAvailable
@@ -30,8 +30,6 @@ class DifyRetriever(Connection, BaseRetriever):
     `document_name`, `dataset_id`, `document_id`, `position`, `doc_metadata`, and where there are some `keywords`,
     `child_chunks`, `files`, `summary`.
     """
-
-    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
 
     dataset_id: str = Field(description="The knowledge base.")
     k: int | None = Field(default=None, ge=1, description="Number of passages.")

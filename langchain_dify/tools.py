@@ -7,7 +7,7 @@ from typing import Any, Literal
 from langchain_core.callbacks import AsyncCallbackManagerForToolRun, CallbackManagerForToolRun
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import ArgsSchema, BaseTool
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, Field, PrivateAttr
 from typing_extensions import Self, override
 
 from dify_integrations import AsyncDify, Dify, InvalidArgument, RunError, RunResult
@@ -38,8 +38,6 @@ class DifyWorkflowTool(Connection, BaseTool):
     under `pause`. A failed run raises `DifyToolError`, which is a `ToolException`: with `handle_tool_error=True` the
     model reads it. A wrong key or address is raised as it is.
     """
-
-    model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
 
     args_schema: ArgsSchema | None = Field(default=AnyInputs, description="Arguments for the model to fill in.")
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"

@@ -103,19 +103,29 @@ class Recorder(BaseCallbackHandler):
         self.parents[run_id], self.kinds[run_id] = parent_run_id, kind
         self.seen.append((serialized, inputs, kwargs))
 
-    def on_chat_model_start(self, serialized: Any, messages: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any) -> None:
+    def on_chat_model_start(
+        self, serialized: Any, messages: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any
+    ) -> None:
         self._started("model", serialized, messages, run_id, parent_run_id, {**kwargs, "name": "model"})
 
-    def on_llm_start(self, serialized: Any, prompts: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any) -> None:
+    def on_llm_start(
+        self, serialized: Any, prompts: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any
+    ) -> None:
         self._started("model", serialized, prompts, run_id, parent_run_id, {**kwargs, "name": "model"})
 
-    def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any) -> None:
+    def on_chain_start(
+        self, serialized: Any, inputs: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any
+    ) -> None:
         self._started("chain", serialized, inputs, run_id, parent_run_id, kwargs)
 
-    def on_tool_start(self, serialized: Any, input_str: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any) -> None:
+    def on_tool_start(
+        self, serialized: Any, input_str: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any
+    ) -> None:
         self._started("tool", serialized, input_str, run_id, parent_run_id, kwargs)
 
-    def on_retriever_start(self, serialized: Any, query: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any) -> None:
+    def on_retriever_start(
+        self, serialized: Any, query: Any, *, run_id: UUID, parent_run_id: UUID | None = None, **kwargs: Any
+    ) -> None:
         self._started("retriever", serialized, query, run_id, parent_run_id, kwargs)
 
     def on_llm_new_token(self, token: Any, **kwargs: Any) -> None:
@@ -135,8 +145,14 @@ class Recorder(BaseCallbackHandler):
         self.failed.append(run_id)
         self.seen.append(error)
 
-    on_llm_end = on_chain_end = on_tool_end = _end
+    on_tool_end = _end
     on_llm_error = on_chain_error = on_tool_error = on_retriever_error = _fail
+
+    def on_llm_end(self, response: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        self._end(response, run_id=run_id)
+
+    def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        self._end(outputs, run_id=run_id)
 
     def on_retriever_end(self, documents: Any, *, run_id: UUID, **kwargs: Any) -> None:
         self._end(documents, run_id=run_id)
@@ -158,7 +174,7 @@ class Recorder(BaseCallbackHandler):
     def _path(self, run: UUID) -> str:
         parent = self.parents[run]
         own = f"{self.kinds[run]} {self.names[run]}"
-        return f"{self._path(parent)} > {own}" if parent in self.names else own
+        return f"{self._path(parent)} > {own}" if parent is not None and parent in self.names else own
 
 
 @pytest.fixture

@@ -106,7 +106,11 @@ def test_user_comes_from_the_call_the_config_then_the_model(serve: Serve) -> Non
     model.invoke("Hi", config=config)
     list(model.stream("Hi", config=config))
     model.invoke("Hi", config=config, user="dave")
-    RunnableLambda(lambda text: model.invoke(text)).invoke("Hi", config=config)
+
+    def ask(text: str) -> Any:
+        return model.invoke(text)
+
+    RunnableLambda(ask).invoke("Hi", config=config)
     assert [body["user"] for body in served.bodies()] == ["ann", "carol", "carol", "dave", "carol"]
 
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 from langchain_core.prompts import PromptTemplate
 
-from dify_integrations import NotFound
+from dify_integrations import BadRequest
 from dify_integrations.local import App, Gate, Replace, Text, tokens
 from tests.langchain.conftest import Recorder, Serve, saying
 
@@ -90,7 +90,7 @@ async def test_async_batch(serve: Serve) -> None:
 
 
 def test_wrong_kind_of_app_is_an_error(serve: Serve) -> None:
-    with pytest.raises((NotFound, Exception)):
+    with pytest.raises(BadRequest):
         serve(saying(*WORDS)).llm().invoke("Hi")
 
 

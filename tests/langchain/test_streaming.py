@@ -20,7 +20,15 @@ from dify_integrations.local import Fail, File, Gate, Node, Pause, Reasoning, Re
 from tests.langchain.conftest import Recorder, Serve, saying
 
 WORDS = ["one ", "two ", "three"]
-SOURCE = {"position": 1, "document_name": "a.txt", "content": "A.", "score": 0.5, "dataset_id": "d", "document_id": "x", "segment_id": "s"}
+SOURCE = {
+    "position": 1,
+    "document_name": "a.txt",
+    "content": "A.",
+    "score": 0.5,
+    "dataset_id": "d",
+    "document_id": "x",
+    "segment_id": "s",
+}
 
 
 def spoken() -> list[Say]:
@@ -46,7 +54,8 @@ def comparable(message: Any) -> Any:
 
 
 def chain_of(model: Any) -> Runnable[Any, str]:
-    return ChatPromptTemplate.from_template("{question}") | model | StrOutputParser()
+    chain: Runnable[Any, str] = ChatPromptTemplate.from_template("{question}") | model | StrOutputParser()
+    return chain
 
 
 def test_chain_yields_the_first_token_before_the_second_is_sent(serve: Serve) -> None:
@@ -87,7 +96,8 @@ async def test_astream_tells_every_token_once(serve: Serve, recorder: Recorder) 
 async def test_events_v2_tell_every_token_once(serve: Serve) -> None:
     model = serve(spoken()).chat()
     events = [event async for event in model.astream_events("Hi", version="v2")]
-    texts = [event["data"]["chunk"].text for event in events if event["event"] == "on_chat_model_stream"]  # type: ignore[typeddict-item]
+    data: list[Any] = [event["data"] for event in events if event["event"] == "on_chat_model_stream"]
+    texts = [told["chunk"].text for told in data]
     assert [text for text in texts if text] == WORDS
 
 
@@ -106,7 +116,7 @@ def graph_of(model: Any, *, asynchronous: bool = False) -> Any:
         return {"messages": [await model.ainvoke(state["messages"])]}
 
     graph = StateGraph(MessagesState)
-    graph.add_node("answer", aanswer if asynchronous else answer)  # type: ignore[call-overload]
+    graph.add_node("answer", aanswer if asynchronous else answer)
     graph.add_edge(START, "answer")
     return graph.compile()
 

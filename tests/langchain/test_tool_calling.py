@@ -140,7 +140,9 @@ def test_conversation_of_many_turns_with_tools(serve: Serve) -> None:
 
 
 PIECES = st.lists(
-    st.sampled_from(["one ", "two", "\n", "STOP", "ST", "OP", "<tool_calls>", "\n<tool_calls>\n", CALL, "</tool_calls>", "é", "中"]),
+    st.sampled_from(
+        ["one ", "two", "\n", "STOP", "ST", "OP", "<tool_calls>", "\n<tool_calls>\n", CALL, "</tool_calls>", "é", "中"]
+    ),
     max_size=12,
 )
 
@@ -155,7 +157,11 @@ def test_however_a_text_is_split_chunks_add_up_to_the_message(pieces: list[str],
     result = RunResult(text="".join(pieces), status="succeeded", message_id="m")
     reply = Reply(model="d", app="a", reading=reading(), result=lambda: result)
     chunks = [chunk.message for piece in pieces if piece for chunk in reply.chunks(TextDelta(piece))]
-    streamed = folded([*chunks, reply.last(result).message])  # type: ignore[list-item]
+    streamed = folded([*chunks, reply.last(result).message])
     whole = message_of(result, model="d", app="a", reading=reading())
-    assert (streamed.text, streamed.tool_calls, streamed.invalid_tool_calls) == (whole.text, whole.tool_calls, whole.invalid_tool_calls)
+    assert (streamed.text, streamed.tool_calls, streamed.invalid_tool_calls) == (
+        whole.text,
+        whole.tool_calls,
+        whole.invalid_tool_calls,
+    )
     assert streamed.response_metadata == whole.response_metadata

@@ -57,7 +57,9 @@ def test_plain_invocation_gives_the_text(serve: Serve) -> None:
 
 
 def test_single_argument_may_come_alone(serve: Serve) -> None:
-    app = App("echo", "workflow", lambda turn: (Outputs({"said": turn.inputs["words"]}),), [field("paragraph", "words", required=True)])
+    app = App(
+        "echo", "workflow", lambda turn: (Outputs({"said": turn.inputs["words"]}),), [field("paragraph", "words", required=True)]
+    )
     tool = serve(app).tool(description="Echoes.")
     assert tool.run("hello") == "hello"
 

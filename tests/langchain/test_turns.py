@@ -17,9 +17,9 @@ from langchain_dify._turns import parts_of
         (HumanMessage("x"), "user"),
         (SystemMessage("x"), "system"),
         (AIMessage("x"), "assistant"),
-        (ChatMessage("x", role="assistant"), "assistant"),
-        (ChatMessage("x", role="developer"), "system"),
-        (ChatMessage("x", role="pirate"), "user"),
+        (ChatMessage(content="x", role="assistant"), "assistant"),
+        (ChatMessage(content="x", role="developer"), "system"),
+        (ChatMessage(content="x", role="pirate"), "user"),
     ],
     ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )

@@ -1,0 +1,37 @@
+"""The types users see. Checked, never run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+from langchain_core.documents import Document
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import Runnable, RunnableSerializable
+from typing_extensions import assert_type
+
+from dify_integrations import AsyncDify, Dify
+from langchain_dify import ChatDify, DifyLLM, DifyRetriever, DifyWorkflowTool
+
+
+def chat(client: Dify, async_client: AsyncDify) -> None:
+    model = ChatDify(client=client, async_client=async_client, inputs={"tone": "dry"}, conversation="stateless")
+    assert_type(model.invoke("Hi", user="ann"), AIMessage)
+    assert_type(model.stream("Hi"), Iterator[AIMessageChunk])
+    assert_type(model.astream("Hi"), AsyncIterator[AIMessageChunk])
+    assert_type(model.bind_tools([]), Runnable[LanguageModelInput, AIMessage])
+    assert_type(model.app_fingerprint, str)
+    assert_type(ChatPromptTemplate.from_template("{q}") | model | StrOutputParser(), RunnableSerializable[dict[str, Any], str])
+
+
+async def others(client: Dify, async_client: AsyncDify) -> None:
+    assert_type(await ChatDify(client=client).ainvoke("Hi"), AIMessage)
+    assert_type(DifyLLM(client=client, mode="chat").invoke("Hi"), str)
+    retriever = DifyRetriever(client=client, dataset_id="d", k=3, on_long_query="split")
+    assert_type(retriever.invoke("question", k=2), list[Document])
+    assert_type(await retriever.ainvoke("question"), list[Document])
+    assert_type(DifyWorkflowTool.from_app(client, name="write", description="Writes."), DifyWorkflowTool)
+    assert_type(await DifyWorkflowTool.afrom_app(async_client), DifyWorkflowTool)
