@@ -73,12 +73,12 @@ def _type(field: FormField) -> Any:
     literal: Any = Literal
     file = Annotated[Any, PlainValidator(partial(_file, field=field))]
     types: dict[str, Any] = {
-        **dict.fromkeys(_TEXTS, Annotated[str, BeforeValidator(_stringified), Field(max_length=field.max_length)]),
+        **dict.fromkeys(_TEXTS, Annotated[str, Field(max_length=field.max_length), BeforeValidator(_stringified)]),
         "select": Annotated[literal[field.options] if field.options else str, BeforeValidator(_stringified)],
         "number": Annotated[int | float, PlainValidator(_number)],
         "checkbox": bool,
         "file": file,
-        "file-list": Annotated[list[file], BeforeValidator(_listed), Field(max_length=field.max_length)],
+        "file-list": Annotated[list[file], Field(max_length=field.max_length), BeforeValidator(_listed)],
         "json_object": Annotated[dict[str, Any], BeforeValidator(_parsed)],
     }
     return types.get(field.kind, Any)
@@ -136,7 +136,7 @@ def _file(value: Any, *, field: FormField) -> FileInput:
         raise ValueError(f"takes files of type {' or '.join(allowed)}")
     upload_id, url = given.get("upload_file_id"), given.get("url") or given.get("remote_url")
     if isinstance(upload_id, str) and upload_id and _takes(field, "local_file"):
-        if named is None and len(allowed) > 1:
+        if named is None and len(allowed) != 1:
             raise ValueError('needs a "type" next to "upload_file_id"')
         return FileInput.uploaded(upload_id, type=named or allowed[0])
     if isinstance(url, str) and _takes(field, "remote_url"):

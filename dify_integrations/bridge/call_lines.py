@@ -62,7 +62,7 @@ def read_whole(text: str) -> list[ParsedCall] | None:
     value = _container(text)
     if value is None:
         inner = text.strip().removeprefix("[").rstrip(" \t\r\n,").removesuffix("]")
-        value = _container(f"[{inner}]") if inner else None
+        value = _container(f"[{inner}]") if inner.startswith("{") else None
     if value is None and text.rstrip().endswith("}}"):
         value = _container(text.rstrip()[:-1])
     return None if value is None else _calls(value, text)
@@ -77,7 +77,8 @@ def read_cut(text: str) -> list[ParsedCall] | None:
         closing = _closing(mended)
         # A digit at the very end may be half of a number.
         if closing and not mended[-1].isdigit() and has_arguments(mended):
-            calls = read_whole(mended + closing)
+            value = _read(mended + closing)  # as it is: mending again would take the comma before a lost value away
+            calls = None if value is None else _calls(value, text)
     if calls is None or any(call.error for call in calls):
         return None
     return [ParsedCall("", call.name, call.arguments, text.strip()) for call in calls]
@@ -102,6 +103,12 @@ def _name_in(text: str) -> str:
 def is_unfinished(text: str) -> bool:
     """Whether more lines may complete the JSON that the text begins."""
     return text.lstrip()[:1] in ("{", "[") and _closing(_mended(text)) != ""
+
+
+def depth_of(line: str) -> int:
+    """How many more brackets the line opens than it closes, those in its strings not counted."""
+    marks = [match[0] for match in _BRACKETS.finditer(_mended(line))]
+    return sum(mark in "{[" for mark in marks) - sum(mark in "}]" for mark in marks)
 
 
 def has_arguments(text: str) -> bool:
@@ -153,14 +160,14 @@ def _mended(text: str) -> str:
 
 
 def _mend(match: re.Match[str]) -> str:
-    token = match[0]
-    if token == ",":
+    mark = match[0]
+    if mark == ",":
         return ""
-    if token in _CONSTANTS:
-        return _CONSTANTS[token]
-    if token[0] == "'" and len(token) > 1 and token[-1] == "'":
-        token = '"' + _IN_SINGLE.sub(_requote, token[1:-1]) + '"'
-    return _CONTROL.sub(lambda control: f"\\u{ord(control[0]):04x}", token)
+    if mark in _CONSTANTS:
+        return _CONSTANTS[mark]
+    if mark[0] == "'" and len(mark) > 1 and mark[-1] == "'":
+        mark = '"' + _IN_SINGLE.sub(_requote, mark[1:-1]) + '"'
+    return _CONTROL.sub(lambda control: f"\\u{ord(control[0]):04x}", mark)
 
 
 def _requote(match: re.Match[str]) -> str:
@@ -171,17 +178,17 @@ def _closing(text: str) -> str | None:
     """The brackets that are missing at the end; `None` when the text stops inside a string or they do not match."""
     missing: list[str] = []
     for match in _BRACKETS.finditer(text):
-        token = match[0]
-        if token in "{[":
-            missing.append("}" if token == "{" else "]")
-        elif token in "}]":
-            if not missing or missing.pop() != token:
+        mark = match[0]
+        if mark in "{[":
+            missing.append("}" if mark == "{" else "]")
+        elif mark in "}]":
+            if not missing or missing.pop() != mark:
                 return None
-        elif len(token) == 1 or token[-1] != '"' or _is_escaped_end(token):
+        elif len(mark) == 1 or mark[-1] != '"' or _is_escaped_end(mark):
             return None
     return "".join(reversed(missing))
 
 
-def _is_escaped_end(token: str) -> bool:
-    inner = token[1:-1]
+def _is_escaped_end(mark: str) -> bool:
+    inner = mark[1:-1]
     return (len(inner) - len(inner.rstrip("\\"))) % 2 == 1

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final, Literal
 from uuid import uuid4
 
-from .call_lines import CLOSE, ParsedCall, has_arguments, is_unfinished, read_cut, read_whole, unreadable
+from .call_lines import CLOSE, ParsedCall, depth_of, has_arguments, is_unfinished, read_cut, read_whole, unreadable
 
 _OPENINGS: Final = ("<tool_calls>", "<tool_call>")
 _INVENTED: Final = "<tool_result"
@@ -32,9 +32,7 @@ class ToolCallParser:
     everything from the first `<tool_result` after one: results that the model made up itself.
     """
 
-    def __init__(
-        self, *, names: Collection[str] = (), parallel: bool = True, new_id: Callable[[], str] = _new_id
-    ) -> None:
+    def __init__(self, *, names: Collection[str] = (), parallel: bool = True, new_id: Callable[[], str] = _new_id) -> None:
         """Begin an answer.
 
         Args:
@@ -50,6 +48,7 @@ class ToolCallParser:
         self._held = ""
         self._later: list[str] = []  # pieces that cannot change anything yet, so that long lines are not copied over and over
         self._pending = ""  # lines of a call that is not complete
+        self._depth = 0  # brackets they leave open, as far as a line alone can tell
         self._after_block = False
         self._called = False
 
@@ -154,12 +153,14 @@ class ToolCallParser:
     def _line(self, line: str, out: list[str | ParsedCall]) -> None:
         if CLOSE.fullmatch(line.strip()):
             self._flush(out)
-            self._leave("")
+            self._leave("\n" if line.endswith("\n") else "")
         elif self._pending or not _NOISE.fullmatch(line.strip()):
             self._json_line(line, out)
 
     def _json_line(self, line: str, out: list[str | ParsedCall]) -> None:
-        calls = read_whole(self._pending + line)
+        self._depth = depth_of(line) + (self._depth if self._pending else 0)
+        # Reading all lines again after each one would take quadratic time.
+        calls = read_whole(self._pending + line) if not self._pending or self._depth <= 0 else None
         if calls is None and self._pending and has_arguments(line):
             calls = _good(read_whole(line))  # the pending call was cut off, but this one stands
             if calls is not None:
@@ -169,7 +170,7 @@ class ToolCallParser:
             self._emit(calls, out)
         elif not self._closed_inline(line, out):
             self._pending += line
-            if not is_unfinished(self._pending):
+            if (self._depth <= 0 or self._pending == line) and not is_unfinished(self._pending):
                 self._flush(out)
 
     def _closed_inline(self, line: str, out: list[str | ParsedCall]) -> bool:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ..core.jsonio import JsonValue
     from ..runs.result import RunResult
 
 
@@ -14,14 +15,14 @@ def output_text(result: RunResult, output_key: str | None = None, *, limit: int 
 
     Args:
         result: A finished run.
-        output_key: Take this output only.
+        output_key: Take this output only. A run that ended on a branch without it gives everything it has.
         limit: Characters after which the text is cut, with a note.
     """
     outputs = result.outputs
-    value = outputs.get(output_key) if output_key else outputs
-    if not output_key and len(outputs) == 1:
+    value: JsonValue = outputs or result.text
+    if output_key in outputs:
+        value = outputs[output_key]
+    elif len(outputs) == 1:
         value = next(iter(outputs.values()))
-    if not outputs:
-        value = result.text
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= limit else f"{text[:limit]}… [{len(text) - limit} more characters]"

@@ -74,9 +74,7 @@ def instructions(tools: Sequence[ToolSpec], *, choice: str | None = None, parall
     if not tools:
         return ""
     demand = _AUTO if choice in (None, "auto") else _ANY if choice == "any" else _THIS
-    specs = "\n".join(
-        _json({"name": tool.name, "description": tool.description, "parameters": tool.parameters}) for tool in tools
-    )
+    specs = "\n".join(_json({"name": tool.name, "description": tool.description, "parameters": tool.parameters}) for tool in tools)
     return f"{_HOW}{_SEVERAL if parallel else _ONE}{_AFTER}{demand}\nTools, one per line:\n{specs}"
 
 

@@ -81,9 +81,7 @@ class ArgumentSchema:
         return "; ".join(reasons)
 
 
-def argument_schema(
-    name: str, fields: Sequence[FormField], *, query: bool = False, fixed: Collection[str] = ()
-) -> ArgumentSchema:
+def argument_schema(name: str, fields: Sequence[FormField], *, query: bool = False, fixed: Collection[str] = ()) -> ArgumentSchema:
     """The arguments for a form.
 
     Hidden fields are not offered unless the server demands them. Optional arguments take `None` for "not given".
@@ -101,12 +99,13 @@ def argument_schema(
     hidden = {key: field for key, field in kept.items() if field.hidden and not _is_demanded(field)}
     offered = [field for key, field in kept.items() if key not in hidden]
     names = _names([field.variable for field in offered], taken={QUERY} if query else set())
+    arguments = dict(zip(names, offered, strict=True))
     members: dict[str, Any] = {QUERY: (str, Field(description="What to ask or tell the app"))} if query else {}
-    members |= {argument: _member(argument, field) for argument, field in zip(names, offered)}
+    members |= {argument: _member(argument, field) for argument, field in arguments.items()}
     model = create_model(
         tool_name(name), __config__=ConfigDict(extra="forbid", protected_namespaces=()), __module__=__name__, **members
     )
-    variables = dict(zip(names, (field.variable for field in offered)))
+    variables = {argument: field.variable for argument, field in arguments.items()}
     defaults = {key: value for key, field in hidden.items() if (value := default_for(field)) is not None}
     return ArgumentSchema(model, {QUERY: QUERY, **variables} if query else variables, defaults)
 
