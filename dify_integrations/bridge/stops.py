@@ -29,18 +29,24 @@ class StopSequences:
         if self.hit:
             return ""
         text = self._held + text
-        at = min((found for found in map(text.find, self._sequences) if found >= 0), default=-1)
-        if at >= 0:
+        sure = len(text) - self._beginning(text)
+        at = self._first(text)
+        if 0 <= at <= sure:
             self.hit, self._held = True, ""
             return text[:at]
-        keep = self._beginning(text)
-        self._held = text[len(text) - keep :]
-        return text[: len(text) - keep]
+        # A sequence that begins before the one found may still become complete: ("abc", "b") after "ab".
+        self._held = text[sure:]
+        return text[:sure]
 
     def close(self) -> str:
         """What was held back as the possible beginning of a sequence, at the end of the text."""
         held, self._held = self._held, ""
-        return held
+        at = self._first(held)
+        self.hit = self.hit or at >= 0
+        return held[:at] if at >= 0 else held
+
+    def _first(self, text: str) -> int:
+        return min((found for found in map(text.find, self._sequences) if found >= 0), default=-1)
 
     def _beginning(self, text: str) -> int:
         """Length of the longest end of `text` that begins a sequence."""
