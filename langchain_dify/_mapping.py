@@ -15,7 +15,6 @@ from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, Generation, GenerationChunk
-from langchain_core.utils._merge import merge_dicts
 
 from dify_integrations import ReasoningDelta, TextDelta, TextReplaced
 from dify_integrations.bridge.record import file_record, pause_record
@@ -183,10 +182,12 @@ def _text_chunk(chunk: ChatGenerationChunk) -> GenerationChunk:
 
 def generation_of(chunks: Sequence[GenerationChunk]) -> Generation:
     """All chunks as one generation; what moderation put in their place, when it did."""
-    info: dict[str, Any] = merge_dicts({}, *(chunk.generation_info for chunk in chunks if chunk.generation_info))
-    known = info.get("dify", {})
-    text = "".join(chunk.text for chunk in chunks)
-    return Generation(text=known.pop("replaced_answer", text), generation_info=info)
+    told: list[dict[str, Any]] = [chunk.generation_info for chunk in chunks if chunk.generation_info]
+    known: dict[str, Any] = {}
+    for info in told:
+        known |= info.get("dify", {})
+    text = known.pop("replaced_answer", "".join(chunk.text for chunk in chunks))
+    return Generation(text=text, generation_info={**told[-1], "dify": known} if told else None)
 
 
 def message_of(result: RunResult, *, model: str, app: str, reading: Reading) -> AIMessage:

@@ -20,11 +20,12 @@ def read(pieces: list[str], stops: list[str]) -> tuple[str, bool]:
 @given(pieces=st.lists(LETTERS, max_size=6), stops=st.lists(st.text("ab\n", min_size=1, max_size=4), max_size=3))
 def test_cuts_before_the_first_sequence_however_the_text_is_split(pieces: list[str], stops: list[str]) -> None:
     text = "".join(pieces)
-    # Read letter by letter, the sequence that is complete first wins.
-    ends = [(text.find(stop) + len(stop), text.find(stop)) for stop in stops if stop in text]
-    got, hit = read(list(text), stops)
-    assert hit is bool(ends)
-    assert got == (text if not ends else text[: min(at for end, at in ends if end == min(ends)[0])])
+    at = min((found for found in map(text.find, stops) if found >= 0), default=len(text))
+    assert read(pieces, stops) == read(list(text), stops) == read([text], stops) == (text[:at], at < len(text))
+
+
+def test_sequence_that_begins_first_rules_even_when_it_is_complete_last() -> None:
+    assert read(["ab", "c"], ["abc", "b"]) == ("", True)
 
 
 @pytest.mark.parametrize("pieces", [["one STOP two"], ["one S", "TO", "P two"], ["one STOP", " two"]])

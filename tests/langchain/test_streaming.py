@@ -13,7 +13,7 @@ import pytest
 from langchain_core.messages import AIMessageChunk, BaseMessageChunk, message_chunk_to_message
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.runnables import Runnable
+from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.graph import START, MessagesState, StateGraph
 
 from dify_integrations.local import Fail, File, Gate, Node, Pause, Reasoning, Replace, Say, Sources, Text, Tool, tokens
@@ -112,8 +112,9 @@ def graph_of(model: Any, *, asynchronous: bool = False) -> Any:
     def answer(state: MessagesState) -> dict[str, Any]:
         return {"messages": [model.invoke(state["messages"])]}
 
-    async def aanswer(state: MessagesState) -> dict[str, Any]:
-        return {"messages": [await model.ainvoke(state["messages"])]}
+    async def aanswer(state: MessagesState, config: RunnableConfig) -> dict[str, Any]:
+        # Python 3.10 has no contexts for tasks: there LangGraph wants the config handed on.
+        return {"messages": [await model.ainvoke(state["messages"], config)]}
 
     graph = StateGraph(MessagesState)
     graph.add_node("answer", aanswer if asynchronous else answer)
