@@ -1,0 +1,149 @@
+"""The generator that decides, driven by hand: a fake clock, a fixed roll, no network."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+import pytest
+
+from dify_integrations import errors as e
+from dify_integrations.core.budget import RetryBudget
+from dify_integrations.core.exchange import Outcome, Send, Step, Wait, exchange
+from dify_integrations.core.operation import Answer, Operation, nothing
+from dify_integrations.core.request import FilePart, Request
+from dify_integrations.core.retry import RetryPolicy
+
+GET: Operation[None] = Operation("get", Request("GET", "/x"), nothing, repeatable=True)
+POST: Operation[None] = Operation("post", Request("POST", "/x"), nothing)
+STREAM: Operation[None] = Operation("stream", Request("POST", "/x"), nothing, streams=True, since="1.7.2")
+GOOD = Answer(200, {"content-type": "application/json"}, b"{}")
+BUSY = Answer(503, {})
+LIMITED = Answer(429, {"retry-after": "7"})
+REFUSED = e.ConnectFailed("refused", started=False)
+DROPPED = e.ConnectionDropped("dropped")
+
+
+def drive(
+    operation: Operation[Any], *outcomes: Outcome, policy: RetryPolicy = RetryPolicy(), budget: RetryBudget | None = None
+) -> tuple[list[Step], Answer]:
+    """The steps until the answer; time passes only while waiting."""
+    now = 100.0
+    steps = exchange(
+        operation,
+        policy=policy,
+        budget=budget or RetryBudget(),
+        clock=lambda: now,
+        wall_clock=lambda: 0.0,
+        roll=lambda: 0.5,
+    )
+    seen: list[Step] = [next(steps)]
+    left = list(outcomes)
+    while True:
+        last = seen[-1]
+        if isinstance(last, Wait):
+            now += last.seconds
+        try:
+            seen.append(steps.send(None if isinstance(last, Wait) else left.pop(0)))
+        except StopIteration as end:
+            answer: Answer = end.value
+            assert not left
+            return seen, answer
+
+
+def test_success_at_once() -> None:
+    """One attempt, and the budget gets a token back."""
+    budget = RetryBudget()
+    budget.take()
+    steps, answer = drive(POST, GOOD, budget=budget)
+    assert steps == [Send(POST.request)]
+    assert (answer.attempts, answer.body, budget.tokens) == (1, b"{}", 496)
+
+
+def test_success_after_retries() -> None:
+    """Waits grow with the attempts; a success that needed a retry earns nothing."""
+    budget = RetryBudget()
+    steps, answer = drive(GET, BUSY, DROPPED, GOOD, budget=budget)
+    assert [type(step) for step in steps] == [Send, Wait, Send, Wait, Send]
+    assert [step.seconds for step in steps if isinstance(step, Wait)] == [0.25, 0.5]
+    assert isinstance(steps[1], Wait)
+    assert isinstance(steps[1].error, e.ServerError)
+    assert (answer.attempts, budget.tokens) == (3, 490)
+
+
+def test_retries_are_used_up() -> None:
+    """The last failure is raised."""
+    with pytest.raises(e.ServerError):
+        drive(GET, DROPPED, REFUSED, BUSY)
+
+
+@pytest.mark.parametrize("outcome", [BUSY, DROPPED, e.ReadTimedOut("slow")], ids=["503", "dropped", "slow"])
+def test_a_generation_is_not_repeated(outcome: Answer | e.TransportError) -> None:
+    """It may have started."""
+    with pytest.raises(e.DifyError):
+        drive(POST, outcome)
+
+
+@pytest.mark.parametrize("outcome", [REFUSED, Answer(429, {})], ids=["refused", "429"])
+def test_a_generation_that_did_not_start_is_repeated(outcome: Answer | e.TransportError) -> None:
+    """Nothing can happen twice."""
+    assert drive(POST, outcome, GOOD)[1].attempts == 2
+
+
+def test_retry_after_is_obeyed() -> None:
+    """In seconds, by the server's word."""
+    steps, _ = drive(POST, LIMITED, GOOD)
+    assert isinstance(steps[1], Wait)
+    assert steps[1].seconds == 7
+
+
+def test_time_is_limited() -> None:
+    """A wait that would end after `total_s` is not begun."""
+    with pytest.raises(e.TooManyRequests):
+        drive(POST, LIMITED, LIMITED, policy=RetryPolicy(max_retries=9, total_s=10))
+
+
+def test_an_empty_budget_ends_retries() -> None:
+    """A client whose calls all fail stops repeating them."""
+    with pytest.raises(e.ConnectFailed):
+        drive(GET, REFUSED, budget=RetryBudget(capacity=0))
+
+
+def test_an_open_file_is_never_sent_again() -> None:
+    """It is read once, even when nothing had started."""
+    part = FilePart("file", "a.txt", BytesIO(b"x"))
+    operation: Operation[None] = Operation("upload", Request("POST", "/x", files=(part,)), nothing, repeatable=True)
+    with pytest.raises(e.ConnectFailed):
+        drive(operation, REFUSED)
+
+
+def test_a_driver_must_report() -> None:
+    """`None` after a `Send` is a mistake in the driver."""
+    with pytest.raises(TypeError, match="driver"):
+        drive(GET, None)
+
+
+def test_a_stream_is_an_answer() -> None:
+    """An open body is handed on as it is."""
+    stream = object()
+    assert drive(STREAM, Answer(200, {}, stream=stream))[1].stream is stream
+
+
+def test_no_stream() -> None:
+    """A page instead of a stream, with and without a content type."""
+    with pytest.raises(e.UnexpectedContent, match="text/html"):
+        drive(STREAM, Answer(200, {"content-type": "text/html"}, b"<p>"))
+    with pytest.raises(e.UnexpectedContent, match="no content type"):
+        drive(STREAM, Answer(200, {}))
+
+
+def test_error_object_instead_of_a_stream() -> None:
+    """A gateway that hides the status."""
+    with pytest.raises(e.AuthenticationError):
+        drive(STREAM, Answer(200, {}, b'{"code": "unauthorized", "message": "no", "status": 401}'))
+
+
+def test_the_age_of_a_route_is_told() -> None:
+    """An unknown route may be younger than the server."""
+    with pytest.raises(e.EndpointNotAvailable, match=r"1\.7\.2"):
+        drive(STREAM, Answer(404, {"content-type": "text/html"}, b"<p>"))
