@@ -122,7 +122,12 @@ class AsyncRun:
         try:
             if self._fold.body_ends and not self._gave_up:
                 await self._body.drain(DRAIN_S)
-            await self._body.aclose()
+        finally:
+            await self._release(self._body)
+
+    async def _release(self, body: AsyncBody) -> None:
+        try:
+            await body.aclose()
         finally:
             if self._gave_up or not self._fold.over:
                 await self._send_stop()

@@ -36,7 +36,7 @@ from ..errors import (
     TransportError,
     UnexpectedContent,
 )
-from .waiting import at_end_of_place, by_place, here, settle, sleep, within
+from .waiting import at_end_of_place, by_place, here, settle, shut, sleep, within
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, MutableMapping
@@ -78,18 +78,14 @@ class AsyncTransport:
     @property
     def socket_limit(self) -> float | None:
         """Seconds after which a read of a stream gives up by itself; `None` when it does not."""
-        timeout = _timeout(self.settings, streams=True) if self._given is None else self._given.timeout
-        return timeout.read
+        return (_timeout(self.settings, streams=True) if self._given is None else self._given.timeout).read
 
     async def send(self, operation: Operation[T]) -> T:
         """Send an operation and read its answer."""
         return operation.read(await self._drive(operation))
 
     async def open(self, operation: Operation[Any], deadline_s: float | None = None) -> Answer:
-        """Send a streaming operation; the answer's `stream` is an open `AsyncBody`, to be closed by the caller.
-
-        No attempt begins after `deadline_s`.
-        """
+        """Send a streaming operation, within `deadline_s`; the answer's `stream` is an open `AsyncBody`, for the caller to close."""
         return await self._drive(operation, deadline_s)
 
     async def aclose(self) -> None:
@@ -99,11 +95,9 @@ class AsyncTransport:
     async def _drive(self, operation: Operation[Any], deadline_s: float | None = None) -> Answer:
         """Obey `exchange`."""
         policy = self.settings.retry
-        if deadline_s is not None:
-            policy = replace(policy, total_s=min(policy.total_s, deadline_s))
         steps = exchange(
             operation,
-            policy=policy,
+            policy=policy if deadline_s is None else replace(policy, total_s=min(policy.total_s, deadline_s)),
             budget=self._budget,
             clock=time.monotonic,
             wall_clock=time.time,
@@ -170,7 +164,7 @@ class AsyncBody:
     def __init__(self, response: httpx.Response, settings: Settings) -> None:
         self._response = response
         self._settings = settings
-        self._closed = False
+        self._closed = self._at_end = False
         encoding = response.headers.get("content-encoding", "").strip().lower()
         self._known_encoding = encoding in _ENCODINGS
         # Without an encoding the bytes need no decoder; httpx's own iterators cost 0.5 µs per piece.
@@ -196,6 +190,7 @@ class AsyncBody:
                 return await within(limit, self._chunks.__anext__, self._response.extensions.get("network_stream"))
             return await self._chunks.__anext__()
         except StopAsyncIteration:
+            self._at_end = True
             return b""
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise _mapped(error, self._settings) from error
@@ -229,25 +224,9 @@ class AsyncBody:
             return
         self._closed = True
         try:
-            await settle(self._response.aclose)
-            # twin: async only
-            await settle(self._end_iterators)
-            # twin: end
+            await settle(lambda: shut(self._response, self._chunks, at_end=self._at_end))
         except (httpx.HTTPError, httpx.StreamError, RuntimeError, OSError) as error:
             log.debug("closing a connection failed: %s", type(error).__name__)
-
-    # twin: async only
-    async def _end_iterators(self) -> None:
-        """Let httpx's nested generators run into the closed connection.
-
-        Left half-way, trio warns of each of the five, and asyncio makes a task to close each.
-        """
-        if "network_stream" in self._response.extensions and self._response.http_version.startswith("HTTP/1"):
-            with suppress(httpx.HTTPError, StopAsyncIteration):
-                while True:
-                    await self._chunks.__anext__()
-
-    # twin: end
 
 
 @dataclass(eq=False)

@@ -5,7 +5,9 @@ Everything else in this folder is turned into `_sync` by `.ci/twin.py`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -50,7 +52,45 @@ async def within(seconds: float | None, read: Callable[[], Awaitable[T]], stream
         return await read()
 
 
+async def shut(response: Any, chunks: AsyncIterator[bytes], *, at_end: bool) -> None:
+    """Close an httpx response, and what it leaves open when its body was not read to the end."""
+    await response.aclose()
+    connection = response.extensions.get("network_stream")
+    if at_end or connection is None or not response.http_version.startswith("HTTP/1"):
+        return
+    # httpcore cleans up in the reader's task, where asyncio's `task.cancel()` may have cut it short.
+    await connection.aclose()
+    # httpx nests five generators. Left half-way, trio warns of each and asyncio makes a task to close each; now they run
+    # into the closed connection.
+    with suppress(StopAsyncIteration):
+        while True:
+            await chunks.__anext__()
+
+
 async def settle(close: Callable[[], Awaitable[None]], seconds: float = 2.0) -> None:
-    """Run a clean-up even when the task is being cancelled, for a bounded time."""
-    with anyio.move_on_after(seconds, shield=True):
-        await close()
+    """Run a clean-up to its end even when the task is being cancelled, for a bounded time."""
+
+    async def bounded() -> None:
+        with anyio.move_on_after(seconds, shield=True):
+            await close()
+
+    if not _on_asyncio():
+        await bounded()
+        return
+    # asyncio's own `task.cancel()` goes through anyio's shields, and httpcore loses a connection whose closing is cut
+    # short; a task of its own is out of reach.
+    task = asyncio.ensure_future(bounded())
+    with anyio.CancelScope(shield=True):
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
+
+
+def _on_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # trio
+        return False
+    return True

@@ -117,7 +117,12 @@ class Run:
         try:
             if self._fold.body_ends and not self._gave_up:
                 self._body.drain(DRAIN_S)
-            self._body.close()
+        finally:
+            self._release(self._body)
+
+    def _release(self, body: Body) -> None:
+        try:
+            body.close()
         finally:
             if self._gave_up or not self._fold.over:
                 self._send_stop()

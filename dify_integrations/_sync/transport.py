@@ -37,7 +37,7 @@ from ..errors import (
     TransportError,
     UnexpectedContent,
 )
-from .waiting import at_end_of_place, by_place, here, settle, sleep, within
+from .waiting import at_end_of_place, by_place, here, settle, shut, sleep, within
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, MutableMapping
@@ -79,18 +79,14 @@ class Transport:
     @property
     def socket_limit(self) -> float | None:
         """Seconds after which a read of a stream gives up by itself; `None` when it does not."""
-        timeout = _timeout(self.settings, streams=True) if self._given is None else self._given.timeout
-        return timeout.read
+        return (_timeout(self.settings, streams=True) if self._given is None else self._given.timeout).read
 
     def send(self, operation: Operation[T]) -> T:
         """Send an operation and read its answer."""
         return operation.read(self._drive(operation))
 
     def open(self, operation: Operation[Any], deadline_s: float | None = None) -> Answer:
-        """Send a streaming operation; the answer's `stream` is an open `Body`, to be closed by the caller.
-
-        No attempt begins after `deadline_s`.
-        """
+        """Send a streaming operation, within `deadline_s`; the answer's `stream` is an open `Body`, for the caller to close."""
         return self._drive(operation, deadline_s)
 
     def close(self) -> None:
@@ -100,11 +96,9 @@ class Transport:
     def _drive(self, operation: Operation[Any], deadline_s: float | None = None) -> Answer:
         """Obey `exchange`."""
         policy = self.settings.retry
-        if deadline_s is not None:
-            policy = replace(policy, total_s=min(policy.total_s, deadline_s))
         steps = exchange(
             operation,
-            policy=policy,
+            policy=policy if deadline_s is None else replace(policy, total_s=min(policy.total_s, deadline_s)),
             budget=self._budget,
             clock=time.monotonic,
             wall_clock=time.time,
@@ -171,7 +165,7 @@ class Body:
     def __init__(self, response: httpx.Response, settings: Settings) -> None:
         self._response = response
         self._settings = settings
-        self._closed = False
+        self._closed = self._at_end = False
         encoding = response.headers.get("content-encoding", "").strip().lower()
         self._known_encoding = encoding in _ENCODINGS
         # Without an encoding the bytes need no decoder; httpx's own iterators cost 0.5 µs per piece.
@@ -197,6 +191,7 @@ class Body:
                 return within(limit, self._chunks.__next__, self._response.extensions.get("network_stream"))
             return self._chunks.__next__()
         except StopIteration:
+            self._at_end = True
             return b""
         except (httpx.HTTPError, httpx.StreamError) as error:
             raise _mapped(error, self._settings) from error
@@ -230,7 +225,7 @@ class Body:
             return
         self._closed = True
         try:
-            settle(self._response.close)
+            settle(lambda: shut(self._response, self._chunks, at_end=self._at_end))
         except (httpx.HTTPError, httpx.StreamError, RuntimeError, OSError) as error:
             log.debug("closing a connection failed: %s", type(error).__name__)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, MutableMapping
+from collections.abc import Callable, Generator, Iterator, MutableMapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -63,6 +63,11 @@ def within(seconds: float | None, read: Callable[[], T], stream: Any = None) -> 
     finally:
         if stream.__dict__.get("read") is bounded:
             del stream.read
+
+
+def shut(response: Any, chunks: Iterator[bytes], *, at_end: bool) -> None:
+    """Close an httpx response."""
+    response.close()
 
 
 def settle(close: Callable[[], None], seconds: float = 2.0) -> None:
