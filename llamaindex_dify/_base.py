@@ -29,7 +29,7 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 
 from dify_integrations.bridge.clients import Clients, app_fingerprint
 from dify_integrations.bridge.conversation import ConversationMode, Tips, plan
-from dify_integrations.errors import RunStopped
+from dify_integrations.errors import InvalidArgument, RunStopped
 from dify_integrations.settings import Timeouts
 
 from ._function_calling import PromptedFunctionCalling
@@ -64,7 +64,7 @@ class Call:
     query: str
     files: tuple[FileInput, ...]
     inputs: Mapping[str, Any]
-    user: str | None
+    user: str
     conversation_id: str
     answer: Answer
     tracer: StepTracer
@@ -91,7 +91,10 @@ class DifyLLM(PromptedFunctionCalling):
     _tips: Tips = PrivateAttr()
 
     def __init__(self, client: Dify | None, async_client: AsyncDify | None, **fields: Any) -> None:
-        super().__init__(**fields)
+        unknown = sorted(set(fields) - set(type(self).model_fields))
+        if unknown:
+            raise InvalidArgument(f"{type(self).__name__} has no {', '.join(unknown)}; the model is chosen inside the Dify app")
+        super().__init__(**{name: value for name, value in fields.items() if value is not None})
         self._tips = Tips()
         self._clients = Clients(
             client,
@@ -129,12 +132,23 @@ class DifyLLM(PromptedFunctionCalling):
             "dify_host": urlsplit(self._clients.settings.base_url).hostname,
         }
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A key is never pickled: the other process has its own, and it must be for the same app.
+        state = super().__getstate__()
+        fields = {**state["__dict__"], "api_key": None}
+        return {**state, "__dict__": fields, "__pydantic_private__": None, "app": app_fingerprint(self._clients.settings, "-")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if app_fingerprint(self._clients.settings, "-") != state["app"]:
+            raise InvalidArgument("a Dify LLM is pickled without its key: set DIFY_API_KEY to it in the process that loads it")
+
     # -- one call
 
     def _call(self, messages: Sequence[ChatMessage], kwargs: Mapping[str, Any]) -> Call:
         """Everything about a call that needs no network; made in the frame of the call, where the caller's span is."""
         options = options_of(kwargs)
-        user = options.user or self.user
+        user = self._clients.settings.user_for(options.user or self.user)
         app = app_fingerprint(self._clients.settings, user)
         turned, inputs = bridge_messages(messages, options.offer), {**self.inputs, **options.inputs}
         if self.system_prompt_variable:

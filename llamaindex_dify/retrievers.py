@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 import anyio
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -122,6 +122,10 @@ class DifyRetriever(BaseRetriever):
             timeout=Timeouts() if timeout is None else timeout,
             max_retries=max_retries,
         )
+
+    def __reduce__(self) -> NoReturn:
+        # Without its key it would ask with whatever key the other process has.
+        raise TypeError("a DifyRetriever is not pickled; make one in the other process, with the key from its environment")
 
     @property
     def similarity_top_k(self) -> int | None:

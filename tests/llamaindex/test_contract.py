@@ -61,7 +61,8 @@ def test_metadata_needs_no_server() -> None:
 @pytest.mark.parametrize("kind", LLMS)
 def test_the_key_is_in_nothing_one_can_look_at(kind: type[LLM]) -> None:
     llm = offline(kind)
-    for shown in (llm.to_dict(), llm.to_json(), llm.to_payload(), repr(llm), str(llm), llm.model_dump(), vars(llm)):
+    pickled = pickle.dumps(llm)
+    for shown in (pickled, llm.to_dict(), llm.to_json(), llm.to_payload(), repr(llm), str(llm), llm.model_dump(), vars(llm)):
         assert CANARY not in str(shown)
 
 
@@ -106,14 +107,44 @@ def test_stored_objects_come_back_with_the_key_of_the_environment(kind: type[LLM
     assert again._clients.settings.api_key.reveal() == "app-from-env"
 
 
-def test_copies_and_pickles_work(serve: Callable[..., Any], caplog: pytest.LogCaptureFixture) -> None:
-    """Ingestion pipelines hand LLMs to other processes; the key has to come along."""
+def test_copies_share_the_connections(serve: Callable[..., Any]) -> None:
     llm = serve().llm()
     answer = llm.complete("Hello").text
+    copies = [llm.model_copy(), llm.model_copy(deep=True), copy.deepcopy(llm)]
+    assert [one.complete("Hello").text for one in copies] == [answer] * 3
+
+
+def test_a_pickle_holds_no_key_and_works_where_the_key_is(
+    serve: Callable[..., Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ingestion pipelines hand LLMs to other processes. With another app's key there, the wrong app would answer."""
+    llm = serve(api_key=CANARY).llm(context_window=9_000)
+    answer = llm.complete("Hello").text
     with caplog.at_level(logging.WARNING):
-        copies = [pickle.loads(pickle.dumps(llm)), llm.model_copy(), llm.model_copy(deep=True), copy.deepcopy(llm)]
-    assert [one.complete("Hello").text for one in copies] == [answer] * 4
+        pickled = pickle.dumps(llm)
+    assert CANARY.encode() not in pickled
     assert not caplog.records
+    assert llm.complete("Hello").text == answer, "pickling must not change the object"
+    for key in ("", "app-another"):
+        monkeypatch.setenv("DIFY_API_KEY", key)
+        with pytest.raises(InvalidArgument, match="DIFY_API_KEY"):
+            pickle.loads(pickled)
+    monkeypatch.setenv("DIFY_API_KEY", CANARY)
+    again = pickle.loads(pickled)
+    assert again.complete("Hello").text == answer
+    assert again.context_window == 9_000
+
+
+def test_retrievers_are_not_pickled() -> None:
+    """They would lose their key and ask somewhere else."""
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(DifyRetriever("d", dataset_api_key=CANARY))
+
+
+def test_misspelt_arguments_are_refused() -> None:
+    with pytest.raises(InvalidArgument, match="temperature"):
+        offline(DifyChatLLM, temperature=0.1)
+    assert offline(DifyChatLLM, callback_manager=None).callback_manager is not None
 
 
 def test_a_shared_client_is_used_and_its_async_twin_made(serve: Callable[..., Any]) -> None:
@@ -123,7 +154,6 @@ def test_a_shared_client_is_used_and_its_async_twin_made(serve: Callable[..., An
         assert llm._clients.sync is dify
         assert llm._clients.asynchronous.settings == dify.settings
         assert llm.user == "ada"
-        assert pickle.loads(pickle.dumps(llm)).complete("Hello").text
     asynchronous = AsyncDify(served.app.api_key, base_url=served.server.base_url, user="ada")
     llm = DifyChatLLM(async_client=asynchronous)
     assert llm._clients.asynchronous is asynchronous

@@ -15,7 +15,7 @@ from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
 from dify_integrations import InvalidArgument
-from dify_integrations.local import Say, Text, Turn
+from dify_integrations.local import Replace, Say, Text, Tool, Turn
 
 Serve = Callable[..., Any]
 CALLS = 'Let me add.\n<tool_calls>\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n{"name": "add", "arguments": {"a": 3, "b": 4}}\n</tool_calls>'
@@ -73,6 +73,14 @@ def test_what_cannot_be_called_is_text(serve: Serve) -> None:
     assert '"add"' in (response.message.content or "")
     with pytest.raises(ValueError, match="at least one tool call"):
         llm.get_tool_calls_from_response(response)
+
+
+def test_a_replaced_answer_takes_its_calls_with_it(serve: Serve) -> None:
+    """What moderation withdrew must not run."""
+    llm = serve(lambda _: [Text(CALLS), Replace("No.")]).llm(tool_calling="prompt")
+    *_, last = llm.stream_chat_with_tools([ADD], "Add.")
+    assert last.message.content == "No."
+    assert not llm.get_tool_calls_from_response(last, error_on_no_tool_call=False)
 
 
 def test_tools_are_told_and_results_come_back(serve: Serve) -> None:
@@ -203,14 +211,13 @@ def test_structured_output(serve: Serve, mode: str) -> None:
     assert llm.structured_predict(Song, PROMPT, topic="love") == song
     assert asyncio.run(llm.astructured_predict(Song, PROMPT, topic="love")) == song
     assert llm.as_structured_llm(Song).complete("A song.").raw == song
-    *_, last = llm.stream_structured_predict(Song, PROMPT, topic="love")
-    assert last.name == "Blue"
+    if mode == "prompt":  # without, core streams in later releases only
+        *_, last = llm.stream_structured_predict(Song, PROMPT, topic="love")
+        assert last.name == "Blue"
 
 
 def test_calls_of_the_apps_own_agent_are_not_ours(serve: Serve) -> None:
     """They ran on the server; nobody here may run them again."""
-    from dify_integrations.local import Tool
-
     llm = serve(lambda _: [Tool("clock", {"zone": "UTC"}, "noon"), Text("It is noon.")], "agent-chat").llm(tool_calling="prompt")
     response: ChatResponse = llm.chat([ChatMessage(content="What time is it?")])
     assert not [block for block in response.message.blocks if isinstance(block, ToolCallBlock)]

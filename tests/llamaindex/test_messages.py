@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from llama_index.core.base.llms.types import (
     AudioBlock,
-    BaseContentBlock,
     CacheControl,
     CachePoint,
     ChatMessage,
@@ -22,6 +21,7 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
     ToolCallBlock,
 )
+from pydantic import BaseModel
 
 from dify_integrations import ConversationNotFound, FileInput, InvalidArgument
 from dify_integrations.bridge.turn import render
@@ -113,7 +113,7 @@ def test_content_of_its_own_must_be_uploaded_first(block: ImageBlock) -> None:
 def test_unknown_content_is_named() -> None:
     """Losing it in silence would be worse."""
 
-    class HologramBlock(BaseContentBlock):
+    class HologramBlock(BaseModel):
         block_type: str = "hologram"
 
     message = text("x")

@@ -33,10 +33,10 @@ METADATA = {"refunds.txt": {"year": 2023, "topic": "money"}, "shipping.txt": {"y
 class Library:
     """A server with two knowledge bases and a chat app."""
 
-    def __init__(self) -> None:
+    def __init__(self, version: str = "1.14.2") -> None:
         self.shop = Dataset("Shop", DOCUMENTS, metadata=METADATA)
         self.other = Dataset("Other", {"notes.txt": "Refunds were discussed in May."})
-        self.server = LocalDify([App("chat", "chat")], [self.shop, self.other])
+        self.server = LocalDify([App("chat", "chat")], [self.shop, self.other], version=version)
 
     def retriever(self, *datasets: Dataset, **options: Any) -> DifyRetriever:
         ids = [dataset.id for dataset in datasets or (self.shop,)]
@@ -115,6 +115,15 @@ def test_errors_are_the_clients_own(library: Library) -> None:
         retriever.retrieve("refunds")
     with pytest.raises(APIError):
         asyncio.run(retriever.aretrieve("refunds"))
+
+
+def test_servers_that_cannot_tell_their_settings_get_complete_ones() -> None:
+    """Dify 0.15 does not know the call."""
+    made = Library(version="0.15.3")
+    with made.server:
+        assert len(both(made.retriever(similarity_top_k=1), "refunds")) == 1
+        assert asyncio.run(made.retriever(similarity_top_k=1).aretrieve("refunds"))
+    assert {"search_method", "reranking_enable", "score_threshold_enabled"} <= set(made.asked[0]["retrieval_model"])
 
 
 @pytest.mark.parametrize("ids", ["", [], ["a", ""]])

@@ -222,6 +222,13 @@ def test_nothing_to_say_is_refused_before_the_call(serve: Serve) -> None:
     assert served.server.requests == []
 
 
+def test_the_user_must_be_named() -> None:
+    """There is no default: conversations of all your users would be one person's."""
+    llm = DifyChatLLM(api_key="app-x", base_url="http://localhost:9/v1")
+    with pytest.raises(InvalidArgument, match="user"):
+        llm.stream_chat(HELLO)
+
+
 def test_leaving_a_stream_stops_the_run(serve: Serve) -> None:
     """With the run's own task and user."""
     gate = threading.Event()
