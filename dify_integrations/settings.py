@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from urllib.parse import urlsplit
 
@@ -61,6 +62,10 @@ class Key:
         raise TypeError("a Dify key is not pickled; give the other process its own through the environment")
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True, slots=True)
 class Timeouts:
     """The clocks, in seconds; `None` switches one off.
@@ -87,7 +92,7 @@ class Timeouts:
     def __post_init__(self) -> None:
         for name in self.__slots__:
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            if value is not None and not (_is_number(value) and 0 < value < inf):
                 raise InvalidArgument(f"{name} must be a number of seconds above 0, or None; got {value!r}")
 
 
