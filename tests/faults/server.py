@@ -149,6 +149,7 @@ class FaultServer:
         stops: Stop calls.
         accepted: Connections so far.
         left: Times at which a client was seen leaving.
+        last: The newest request of every connection.
     """
 
     def __init__(self, *scripts: Script, tls: ssl.SSLContext | None = None, on_accept: Sequence[Script] = ()) -> None:
@@ -163,6 +164,7 @@ class FaultServer:
         self.requests: list[Received] = []
         self.stops: list[Received] = []
         self.left: list[float] = []
+        self.last: dict[int, Received] = {}
         self.accepted = 0
 
     @property
@@ -252,6 +254,7 @@ class FaultServer:
             return True
         with self._news:
             script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
+        self.last[connection.number] = request
         self._note(self.requests, request)
         self._do(connection, script)
         return script[-1] is keep
