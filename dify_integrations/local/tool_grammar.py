@@ -49,9 +49,21 @@ def offered_tools(prompt: str) -> list[dict[str, Any]]:
 
 def tool_results(prompt: str) -> list[str]:
     """The results that came back since the user spoke last; placeholders of an instruction are none."""
-    spoken = [match.end() for match in _SPOKEN.finditer(prompt)]
-    found = [(match.start(), match.group(1).strip()) for match in _RESULT.finditer(prompt)]
-    return [text for start, text in found if text.strip(".…") and start >= (spoken[-1] if spoken else 0)]
+    spoken = [0, *(match.end() for match in _SPOKEN.finditer(prompt))]
+    history, _, after = prompt.rpartition("</history>")
+    if history and _RESULT.sub("", after).strip():
+        spoken.append(len(history))  # what stands behind a transcript is a new turn
+    found = [(match.start(), _decoded(match.group(1).strip())) for match in _RESULT.finditer(prompt)]
+    return [text for start, text in found if text.strip(".…") and start >= max(spoken)]
+
+
+def _decoded(result: str) -> str:
+    """A result that was written as a JSON string, as the text it stands for."""
+    try:
+        value = json.loads(result)
+    except ValueError:
+        return result
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def question_in(prompt: str) -> str:
@@ -112,6 +124,9 @@ def _words_for(name: str, question: str) -> str:
     """The proper name in a question when the parameter asks for one thing, else the whole question."""
     if name.lower() in {"query", "question", "text", "input", "message", "prompt", "expression", "search", "q"}:
         return question
+    about = re.search(r"\babout\s+(.+?)[.?!]*$", question)
+    if about and name.lower() in {"topic", "subject", "theme"}:
+        return about.group(1)
     after = re.search(r"\b(?:in|of|for|about|at|from|named|to)\s+((?:[A-Z][\w'-]*\s?)+)", question)
     if after:
         return after.group(1).strip()
