@@ -1,46 +1,33 @@
 # Generated from dify_integrations/_async/transport.py by .ci/twin.py; edit that file and run `make twin`.
-"""The driver: the only place that knows httpx. It sends what `exchange` says, and opens and reads bodies.
+"""The driver: sends what `exchange` says, and opens and reads bodies.
 
-Owns connections and nothing else: one httpx client per process (or process), so that a client object can be used
-from several loops and threads. What to send, when to give up and what bytes mean is decided elsewhere.
+What to send, when to give up and what bytes mean is decided elsewhere. httpx is known to this file, to `connections.py`
+and to `_faults.py`, and to nobody else.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-import ssl
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx
 
+from .._faults import transport_error
 from .._version import __version__
 from ..core.budget import RetryBudget
 from ..core.exchange import Send, Wait, exchange
 from ..core.operation import Answer, Operation
-from ..core.redact import redact
 from ..core.request import body_bytes
-from ..errors import (
-    BodyTooLarge,
-    ConnectFailed,
-    ConnectionDropped,
-    InvalidArgument,
-    ProtocolError,
-    ProxyFailed,
-    ReadTimedOut,
-    TLSFailed,
-    TransportError,
-    UnexpectedContent,
-)
-from .waiting import at_end_of_place, by_place, here, settle, shut, sleep, within
+from ..errors import BodyTooLarge, ProtocolError, TransportError, UnexpectedContent
+from .connections import Connections, httpx_timeout
+from .waiting import settle, shut, sleep, within
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, MutableMapping
+    from collections.abc import Iterable
 
     from ..core.exchange import Outcome
     from ..core.request import Request
@@ -62,7 +49,7 @@ class Transport:
     def __init__(self, settings: Settings, *, http_client: httpx.Client | None = None) -> None:
         self.settings = settings
         self._given = http_client
-        self._pool = _Clients(settings)
+        self._pool = Connections(settings)
         self._budget = RetryBudget()
 
     def with_settings(self, settings: Settings) -> Transport:
@@ -79,7 +66,7 @@ class Transport:
     @property
     def socket_limit(self) -> float | None:
         """Seconds after which a read of a stream gives up by itself; `None` when it does not."""
-        return (_timeout(self.settings, streams=True) if self._given is None else self._given.timeout).read
+        return (httpx_timeout(self.settings, streams=True) if self._given is None else self._given.timeout).read
 
     def send(self, operation: Operation[T]) -> T:
         """Send an operation and read its answer."""
@@ -124,7 +111,7 @@ class Transport:
             request = self._build(client, step.request, streams=operation.streams)
             response = client.send(request, stream=True, follow_redirects=False, auth=None)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            return _mapped(error, self.settings)
+            return transport_error(error, self.settings)
         body = Body(response, self.settings)
         headers = {name.lower(): value for name, value in response.headers.items()}
         answer = Answer(response.status_code, headers, stream=body)
@@ -155,7 +142,7 @@ class Transport:
             options["content"] = body_bytes(request.json)
             headers["Content-Type"] = "application/json"
         if self._given is None:
-            options["timeout"] = _timeout(settings, streams=streams)
+            options["timeout"] = httpx_timeout(settings, streams=streams)
         return client.build_request(request.method, settings.base_url + request.path, **options)
 
 
@@ -194,7 +181,7 @@ class Body:
             self._at_end = True
             return b""
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise _mapped(error, self._settings) from error
+            raise transport_error(error, self._settings) from error
 
     def drain(self, limit: float) -> None:
         """Read the end of a body that has nothing more to say, so that its connection can be used again."""
@@ -228,124 +215,3 @@ class Body:
             settle(lambda: shut(self._response, self._chunks, at_end=self._at_end))
         except (httpx.HTTPError, httpx.StreamError, RuntimeError, OSError) as error:
             log.debug("closing a connection failed: %s", type(error).__name__)
-
-
-@dataclass(eq=False)
-class _Client:
-    """A client and what closes it when its loop ends."""
-
-    client: httpx.Client
-    guard: Generator[None, None, None] | None = None
-
-
-class _Clients:
-    """One httpx client per process: a connection belongs to the loop that opened it."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._clients: MutableMapping[Any, _Client] = by_place()
-        self._ssl: ssl.SSLContext | None = None
-        self._closed = False
-
-    def current(self) -> httpx.Client:
-        """The client of this process."""
-        if self._closed:
-            raise InvalidArgument("this client is closed; make a new one")
-        known = self._clients.get(here())
-        if known is None:
-            # Two threads may get here at once; the one that comes second uses the other's.
-            fresh = _Client(self._make())
-            known = self._clients.setdefault(here(), fresh)
-            if known is fresh:
-                fresh.guard = at_end_of_place(fresh.client.close)
-        return known.client
-
-    def close(self) -> None:
-        self._closed = True
-        known = self._clients.pop(here(), None)
-        if known is not None and known.guard is not None:
-            known.guard.close()
-
-    def _make(self) -> httpx.Client:
-        settings = self._settings
-        limits = httpx.Limits(
-            max_connections=settings.max_connections,
-            max_keepalive_connections=settings.max_keepalive_connections,
-            keepalive_expiry=settings.keepalive_expiry_s,
-        )
-        return httpx.Client(
-            verify=self._tls(),
-            limits=limits,
-            proxy=settings.proxy,
-            trust_env=settings.trust_env,
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),  # a shared jar would mix users
-        )
-
-    def _tls(self) -> ssl.SSLContext:
-        """One context for all loops: loading the authorities costs more than a whole call."""
-        if self._ssl is None:
-            verify = self._settings.verify
-            if isinstance(verify, ssl.SSLContext):
-                self._ssl = verify
-            elif self._settings.base_url.startswith("http://") and self._settings.proxy is None and verify:
-                self._ssl = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used; trusts nobody
-            else:
-                self._ssl = httpx.create_ssl_context(verify=verify, trust_env=self._settings.trust_env)
-        return self._ssl
-
-
-def _timeout(settings: Settings, *, streams: bool) -> httpx.Timeout:
-    clocks = settings.timeouts
-    read = clocks.read_s
-    if streams:
-        limits = [limit for limit in (clocks.idle_s, clocks.data_idle_s, clocks.deadline_s) if limit is not None]
-        read = min(limits) if limits else None
-    return httpx.Timeout(connect=clocks.connect_s, write=clocks.write_s, pool=clocks.pool_s, read=read)
-
-
-def _mapped(error: Exception, settings: Settings) -> TransportError:
-    """httpx's exception as ours; whether the server may have begun the work decides about sending again."""
-    text = redact(str(error), *settings.secrets()) or type(error).__name__
-    host = httpx.URL(settings.base_url).netloc.decode("ascii")
-    for kinds, make in _MAP:
-        if isinstance(error, kinds):
-            return make(host, text, _is_tls(error))
-    _unmapped(error, text)
-
-
-def _unmapped(error: Exception, text: str) -> NoReturn:
-    if isinstance(error, httpx.DecodingError):
-        raise UnexpectedContent(f"the answer could not be decoded: {text}") from error
-    raise ProtocolError(f"the request could not be sent: {text}") from error
-
-
-def _connect(host: str, text: str, tls: bool) -> TransportError:
-    if tls:
-        return TLSFailed(f"TLS with {host} failed: {text}; pass verify=ssl_context with your own authority", started=False)
-    return ConnectFailed(f"cannot reach {host}: {text}; check base_url", started=False)
-
-
-def _is_tls(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-_MAP: tuple[tuple[Any, Callable[[str, str, bool], TransportError]], ...] = (
-    (
-        httpx.PoolTimeout,
-        lambda host, text, tls: ConnectFailed(
-            f"no free connection to {host} in time; raise max_connections or close streams you no longer read", started=False
-        ),
-    ),
-    ((httpx.ConnectError, httpx.ConnectTimeout), _connect),
-    (httpx.ProxyError, lambda host, text, tls: ProxyFailed(f"the proxy to {host} refused: {text}", started=False)),
-    (httpx.WriteTimeout, lambda host, text, tls: ReadTimedOut(f"{host} did not take the request in time")),
-    (httpx.ReadTimeout, lambda host, text, tls: ReadTimedOut(f"{host} did not answer in time")),
-    (
-        (httpx.NetworkError, httpx.RemoteProtocolError, httpx.StreamError),
-        lambda host, text, tls: ConnectionDropped(f"the connection to {host} broke: {text}"),
-    ),
-)
