@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import logging
 import threading
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -43,18 +44,22 @@ class StopSender:
         return thread
 
     def flush(self, timeout_s: float = EXIT_LIMIT_S) -> None:
-        """Wait for stop calls under way, at most `timeout_s` for each."""
+        """Wait for stop calls under way, at most `timeout_s` for all together."""
         with self._lock:
             waiting = list(self._threads)
+        end = time.monotonic() + timeout_s
         for thread in waiting:
-            thread.join(timeout_s)
+            thread.join(max(0.0, end - time.monotonic()))
 
     def _send(self, settings: Settings, operation: Operation[Any]) -> None:
         from ._sync.transport import Transport  # noqa: PLC0415  # the transport imports nothing of this; a cycle otherwise
+        from .core.retry import RetryPolicy  # noqa: PLC0415
         from .settings import Timeouts  # noqa: PLC0415
 
-        clocks = Timeouts(connect_s=2.0, write_s=2.0, pool_s=2.0, read_s=LIMIT_S, idle_s=None)
-        transport = Transport(replace(settings, timeouts=clocks))
+        # Sent again after a failure that comes at once, never after a long silence.
+        retry = RetryPolicy(max_retries=1, total_s=0.25 * LIMIT_S)
+        clocks = Timeouts(connect_s=0.3 * LIMIT_S, write_s=0.3 * LIMIT_S, pool_s=None, read_s=0.45 * LIMIT_S, idle_s=None)
+        transport = Transport(replace(settings, timeouts=clocks, retry=retry))
         try:
             transport.send(operation)
         except Exception as error:  # a stop is a courtesy; its failure must not surface anywhere else
