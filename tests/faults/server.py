@@ -263,10 +263,10 @@ class FaultServer:
         for act in script:
             if isinstance(act, bytes):
                 connection.send(act)
-            elif isinstance(act, float):
-                connection.wait(act)
-            else:
+            elif callable(act):
                 act(connection)
+            else:
+                connection.wait(act)
 
     def _note(self, records: list[Received] | list[float], entry: Received | float) -> None:
         with self._news:

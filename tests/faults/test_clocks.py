@@ -15,19 +15,22 @@ from tests.faults.sides import Side
 from tests.faults.wire import FLOW_STARTED, FLOW_SUCCEEDED, CHAT, LAST, PING, Kind, chunk, head
 
 LIMIT_S = 0.1
-LATE_S = 0.09
-"""Late enough that a clock which starts anew would run visibly too long."""
+LONGER_S = 0.3
+LATE_S = 0.25
+"""Late enough in `LONGER_S` that a clock which starts anew would run visibly too long."""
 
 
 def ended(side: Side, kind: Kind, serve: Serve, script: Script, timeouts: Timeouts) -> tuple[DifyError, float]:
-    """The error of a run and how long it took, from the head of the answer on."""
+    """The error of a run and how long it took."""
     server = serve(script)
+    began = time.monotonic()
     error = side.error(lambda dify: kind.start(dify).finish(), server.url, timeout=timeouts)
-    return error, time.monotonic() - server.requests[0].at
+    return error, time.monotonic() - began
 
 
 def in_time(took: float, limit_s: float = LIMIT_S) -> bool:
-    return limit_s * 0.8 < took < limit_s * 1.2 + 0.06
+    """Not before the clock, and not much later; the allowance is for a busy machine."""
+    return limit_s * 0.8 < took < limit_s * 1.2 + 0.15
 
 
 def drip(data: bytes, every_s: float) -> Script:
@@ -74,9 +77,10 @@ def test_dripping_bytes_are_no_life(any_side: Side, kind: Kind, serve: Serve) ->
 def test_bytes_shortly_before_the_limit_do_not_double_it(any_side: Side, kind: Kind, serve: Serve) -> None:
     """A part of an event late in the idle time gives no second idle time."""
     script = (head(), chunk(PING), LATE_S, chunk(b"data: x"), hold)
-    error, took = ended(any_side, kind, serve, script, Timeouts(idle_s=LIMIT_S))
+    error, took = ended(any_side, kind, serve, script, Timeouts(idle_s=LONGER_S))
     assert type(error) is StreamStalled
-    assert in_time(took)
+    assert in_time(took, LONGER_S)
+    assert took < LATE_S + LONGER_S
 
 
 def test_pings_are_life(side: Side, kind: Kind, serve: Serve) -> None:
@@ -106,8 +110,9 @@ def test_pings_for_ever(any_side: Side, kind: Kind, serve: Serve) -> None:
 def test_deadline_during_text(any_side: Side, kind: Kind, serve: Serve) -> None:
     """A run that goes on and on ends at its deadline, with its text, and is asked to stop."""
     server = serve((head(), chunk(kind.began), repeat(chunk(kind.more), 0.02)))
+    began = time.monotonic()
     error = any_side.error(lambda dify: kind.start(dify).finish(), server.url, timeout=Timeouts(deadline_s=LIMIT_S))
-    took = time.monotonic() - server.requests[0].at
+    took = time.monotonic() - began
     assert type(error) is DeadlineExceeded
     assert error.partial is not None
     assert error.partial.text.startswith("Hello")
@@ -119,9 +124,10 @@ def test_deadline_during_text(any_side: Side, kind: Kind, serve: Serve) -> None:
 def test_deadline_during_silence(any_side: Side, kind: Kind, serve: Serve) -> None:
     """Text late before the deadline does not move it."""
     script = (head(), LATE_S, chunk(kind.began), hold)
-    error, took = ended(any_side, kind, serve, script, Timeouts(deadline_s=LIMIT_S))
+    error, took = ended(any_side, kind, serve, script, Timeouts(deadline_s=LONGER_S))
     assert type(error) is DeadlineExceeded
-    assert in_time(took)
+    assert in_time(took, LONGER_S)
+    assert took < LATE_S + LONGER_S
 
 
 def test_a_deadline_that_is_kept(side: Side, kind: Kind, serve: Serve) -> None:
@@ -143,8 +149,9 @@ def test_grace_for_a_chatflow_of_unknown_version(
     """A proxy hides the version and keeps the connection: after `workflow_finished` only a short time is waited."""
     monkeypatch.setattr("dify_integrations.core.clocks.GRACE_S", LIMIT_S)
     server = serve((head(), chunk(FLOW_STARTED, CHAT.began, CHAT.more, FLOW_SUCCEEDED), hold))
+    began = time.monotonic()
     result = any_side.run(lambda dify: CHAT.start(dify).finish(), server.url, timeout=Timeouts(idle_s=5.0))
-    took = time.monotonic() - server.requests[0].at
+    took = time.monotonic() - began
     assert (result.text, result.status) == ("Hello", "succeeded")
     assert in_time(took)
     assert server.stops == []

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from dify_integrations import AsyncDify, ConnectFailed, RetryPolicy, TLSFailed, Timeouts
+from dify_integrations import AsyncDify, ConnectFailed, RetryPolicy, Timeouts, TLSFailed
 from tests.faults.certificates import self_signed
 from tests.faults.conftest import Serve
 from tests.faults.server import FaultServer
 from tests.faults.sides import QUICK, Side
-from tests.faults.wire import CHAT, WORKFLOW, answer, head, chunk, ok, LAST
+from tests.faults.wire import CHAT, LAST, WORKFLOW, answer, chunk, head, ok
 
 Call = Callable[[AsyncDify], Awaitable[Any]]
 CALLS: dict[str, Call] = {
@@ -26,7 +26,7 @@ CALLS: dict[str, Call] = {
 }
 
 
-@pytest.fixture(params=CALLS.values(), ids=CALLS.keys())
+@pytest.fixture(params=CALLS.values(), ids=list(CALLS))
 def call(request: pytest.FixtureRequest) -> Call:
     """Calls of every kind; none of them can have started."""
     chosen: Call = request.param

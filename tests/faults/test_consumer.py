@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 
+import anyio
 import pytest
 
 from dify_integrations import AsyncDify, AsyncRun, InvalidArgument, StreamConsumed
@@ -53,8 +54,6 @@ def test_break_without_with(side: Side, kind: Kind) -> None:
     async def body(dify: AsyncDify) -> None:
         async for _ in kind.start(dify):
             break
-        import anyio
-
         with anyio.move_on_after(1):
             while not server.stops:
                 await anyio.sleep(0.005)

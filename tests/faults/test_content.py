@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import threading
 import zlib
 
 import pytest
@@ -18,6 +19,7 @@ from dify_integrations import (
     UnexpectedContent,
 )
 from tests.faults.conftest import Serve
+from tests.faults.server import Connection
 from tests.faults.sides import Side
 from tests.faults.wire import LAST, Kind, answer, chunk, frame, head, ok
 
@@ -132,17 +134,12 @@ def test_compressed_streams_are_read_as_they_come(side: Side, kind: Kind, encodi
     """A proxy that compresses all the same, flushing per event: every event is there before the next is sent."""
     coder = zlib.compressobj(wbits=31 if encoding.lower() == "gzip" else 15)
     pieces = [coder.compress(data) + coder.flush(zlib.Z_SYNC_FLUSH) for data in (kind.began, kind.more, kind.ended)]
-    going_on = []
-    server = serve(
-        (head(Content_Encoding=encoding), chunk(pieces[0]), lambda connection: going_on.append(connection) or hold_for_more(connection), chunk(pieces[1]), chunk(pieces[2]), LAST)
-    )
+    seen = threading.Event()
 
-    def hold_for_more(connection: object) -> None:
+    def until_seen(_: Connection) -> None:
         assert seen.wait(2)
 
-    import threading
-
-    seen = threading.Event()
+    server = serve((head(Content_Encoding=encoding), chunk(pieces[0]), until_seen, chunk(pieces[1]), chunk(pieces[2]), LAST))
 
     async def body(dify: AsyncDify) -> str:
         text = ""
@@ -198,8 +195,6 @@ def test_gzip_cut_off(side: Side, kind: Kind, serve: Serve) -> None:
 
 def test_json_bomb(side: Side, serve: Serve) -> None:
     """A small body that unpacks into more than the limit is given up."""
-    from dify_integrations import Dify, Timeouts
-
     bomb = gzip.compress(b"[" + b"0," * 5_000_000 + b"0]")
     server = serve((answer(200, bomb, Content_Type="application/json", Content_Encoding="gzip"),))
 

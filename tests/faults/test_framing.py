@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from dify_integrations import AsyncDify, Ended, StreamInterrupted, TextDelta
@@ -87,7 +89,7 @@ def test_nothing_at_all(side: Side, kind: Kind, serve: Serve) -> None:
     assert error.ids == {}
 
 
-GOOD = {
+GOOD: dict[str, Callable[[Kind], tuple[Act, ...]]] = {
     "chunked": lambda kind: (head(), chunk(kind.whole), LAST),
     "chunked, before the last chunk": lambda kind: (head(), chunk(kind.whole)),
     "close-delimited": lambda kind: (head(CLOSE), kind.whole),

@@ -16,7 +16,7 @@ AT_ONCE_S = 0.5
 AFTERWARDS: dict[str, Act] = {"silence": hold, "pings for ever": repeat(chunk(PING), 0.02)}
 
 
-@pytest.fixture(params=AFTERWARDS.values(), ids=AFTERWARDS.keys())
+@pytest.fixture(params=AFTERWARDS.values(), ids=list(AFTERWARDS))
 def afterwards(request: pytest.FixtureRequest) -> Act:
     """What the server does after the end of the run; it never closes."""
     act: Act = request.param
