@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
-from llama_index.core.base.llms.generic_utils import (
-    achat_to_completion_decorator,
-    astream_chat_to_completion_decorator,
-    chat_to_completion_decorator,
-    stream_chat_to_completion_decorator,
-)
+from llama_index.core.base.llms.generic_utils import prompt_to_messages
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
@@ -25,15 +20,22 @@ from llama_index.core.base.llms.types import (
     LLMMetadata,
 )
 from llama_index.core.bridge.pydantic import Field, PrivateAttr, SecretStr
-from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 
 from dify_integrations.bridge.clients import Clients, app_fingerprint
 from dify_integrations.bridge.conversation import ConversationMode, Tips, plan
 from dify_integrations.errors import InvalidArgument, RunStopped
 from dify_integrations.settings import Timeouts
 
+from ._announcing import (
+    announced_chat,
+    announced_chat_astream,
+    announced_chat_stream,
+    announced_completion,
+    announced_completion_astream,
+    announced_completion_stream,
+)
 from ._function_calling import PromptedFunctionCalling
-from ._mapping import Answer
+from ._mapping import Answer, acompletions, completion_of, completions
 from ._tracing import StepTracer
 from ._turns import bridge_messages, options_of, without_system
 
@@ -43,18 +45,6 @@ if TYPE_CHECKING:
     from dify_integrations.runs.result import RunResult
 
 ToolCalling = Literal["off", "prompt"]
-Method = TypeVar("Method", bound=Callable[..., Any])
-
-
-def _announced_chat(method: Method) -> Method:
-    # Core's decorators are untyped; users' calls must not become `Any`.
-    announced: Method = llm_chat_callback()(method)
-    return announced
-
-
-def _announced_completion(method: Method) -> Method:
-    announced: Method = llm_completion_callback()(method)
-    return announced
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +217,7 @@ class DifyLLM(PromptedFunctionCalling):
 
     # -- LlamaIndex' eight; core adds the span to each, the decorator the events
 
-    @_announced_chat
+    @announced_chat
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """The whole answer to a history.
 
@@ -241,37 +231,37 @@ class DifyLLM(PromptedFunctionCalling):
         """
         return self._chat(messages, **kwargs)
 
-    @_announced_chat
+    @announced_chat_stream
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """The answer while it is written; the last chunk is the whole of it, with usage. Arguments as for `chat`."""
         return self._stream_chat(messages, **kwargs)
 
-    @_announced_chat
+    @announced_chat
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """As `chat`, without blocking."""
         return await self._achat(messages, **kwargs)
 
-    @_announced_chat
+    @announced_chat_astream
     async def astream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseAsyncGen:
         """As `stream_chat`, without blocking."""
         return await self._astream_chat(messages, **kwargs)
 
-    @_announced_completion
+    @announced_completion
     def complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:  # noqa: ARG002  # core's signature
         """The whole answer to a prompt, sent word for word. Arguments as for `chat`."""
-        return chat_to_completion_decorator(self._chat)(prompt, **kwargs)
+        return completion_of(self._chat(prompt_to_messages(prompt), **kwargs))
 
-    @_announced_completion
+    @announced_completion_stream
     def stream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseGen:  # noqa: ARG002  # core's signature
         """As `complete`, while it is written."""
-        return stream_chat_to_completion_decorator(self._stream_chat)(prompt, **kwargs)
+        return completions(self._stream_chat(prompt_to_messages(prompt), **kwargs))
 
-    @_announced_completion
+    @announced_completion
     async def acomplete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponse:  # noqa: ARG002  # core's signature
         """As `complete`, without blocking."""
-        return await achat_to_completion_decorator(self._achat)(prompt, **kwargs)
+        return completion_of(await self._achat(prompt_to_messages(prompt), **kwargs))
 
-    @_announced_completion
+    @announced_completion_astream
     async def astream_complete(self, prompt: str, formatted: bool = False, **kwargs: Any) -> CompletionResponseAsyncGen:  # noqa: ARG002  # core's signature
         """As `stream_complete`, without blocking."""
-        return await astream_chat_to_completion_decorator(self._astream_chat)(prompt, **kwargs)
+        return acompletions(await self._astream_chat(prompt_to_messages(prompt), **kwargs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import aclosing, closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
@@ -10,6 +11,11 @@ from uuid import NAMESPACE_URL, uuid5
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
     ContentBlock,
     MessageRole,
     TextBlock,
@@ -188,6 +194,33 @@ def _raw(result: RunResult) -> dict[str, Any]:
         raw["usage"] = {**(result.usage.raw if result.usage else {}), **counts}
     raw["metadata"] = {"retriever_resources": [citation.raw for citation in result.citations]}
     return raw
+
+
+# -- completions; core's own converters leave the stream they read to the garbage collector
+
+
+def completion_of(response: ChatResponse) -> CompletionResponse:
+    """A chat response as a completion."""
+    return CompletionResponse(
+        text=response.message.content or "",
+        additional_kwargs={**response.message.additional_kwargs, **response.additional_kwargs},
+        delta=response.delta,
+        raw=response.raw,
+    )
+
+
+def completions(chunks: ChatResponseGen) -> CompletionResponseGen:
+    """A stream of chat responses as completions, closed together with it."""
+    with closing(chunks):
+        for chunk in chunks:
+            yield completion_of(chunk)
+
+
+async def acompletions(chunks: ChatResponseAsyncGen) -> CompletionResponseAsyncGen:
+    """As `completions`, for an asynchronous stream."""
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            yield completion_of(chunk)
 
 
 # -- nodes

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from llama_index.core.base.llms.types import ThinkingBlock
+from llama_index.core.callbacks import CallbackManager, LlamaDebugHandler
 from llama_index.core.llms import LLM, ChatMessage, ChatResponse, CompletionResponse
 
 from dify_integrations import APIError, Dify, InvalidArgument, RunFailed, StreamInterrupted
@@ -238,6 +239,31 @@ def test_leaving_a_stream_stops_the_run(serve: Serve) -> None:
     stream.close()
     assert served.server.wait_until(lambda server: bool(server.stops))
     assert served.server.stops[0].user == "bob"
+
+
+def keeping() -> CallbackManager:
+    """A handler that keeps everything it hears, exceptions with their tracebacks included."""
+    return CallbackManager([LlamaDebugHandler(print_trace_on_end=False)])
+
+
+@pytest.mark.parametrize("method", ["stream_chat", "stream_complete"])
+def test_leaving_stops_the_run_whoever_listens(serve: Serve, method: str) -> None:
+    """Core leaves the inner generator to the garbage collector, which such a handler keeps from its work."""
+    served = serve(saying(Text("one"), Gate(threading.Event())))
+    stream = getattr(served.llm(callback_manager=keeping()), method)(HELLO if method == "stream_chat" else "Hello")
+    next(stream)
+    stream.close()
+    assert served.server.wait_until(lambda server: bool(server.stops))
+
+
+@pytest.mark.parametrize("method", ["astream_chat", "astream_complete"])
+@pytest.mark.anyio
+async def test_leaving_stops_the_run_whoever_listens_async(serve: Serve, method: str) -> None:
+    served = serve(saying(Text("one"), Gate(threading.Event())))
+    stream = await getattr(served.llm(callback_manager=keeping()), method)(HELLO if method == "astream_chat" else "Hello")
+    await anext(stream)
+    await stream.aclose()
+    assert await asyncio.to_thread(served.server.wait_until, lambda server: bool(server.stops))
 
 
 @pytest.mark.anyio
