@@ -52,9 +52,9 @@ class StopSender:
             thread.join(max(0.0, end - time.monotonic()))
 
     def _send(self, settings: Settings, operation: Operation[Any]) -> None:
-        from ._sync.transport import Transport  # noqa: PLC0415  # the transport imports nothing of this; a cycle otherwise
-        from .core.retry import RetryPolicy  # noqa: PLC0415
-        from .settings import Timeouts  # noqa: PLC0415
+        from ._sync.transport import Transport  # the transport imports nothing of this; a cycle otherwise
+        from .core.retry import RetryPolicy
+        from .settings import Timeouts
 
         # Sent again after a failure that comes at once, never after a long silence.
         retry = RetryPolicy(max_retries=1, total_s=0.25 * LIMIT_S)

@@ -55,7 +55,7 @@ def test_the_demo_apps(side: Side) -> None:
 @pytest.mark.parametrize("mode", ["chat", "agent-chat", "advanced-chat", "completion", "workflow"])
 def test_streams_of_every_mode(side: Side, mode: str) -> None:
     """Events, items and text of a run agree with its result."""
-    app = App("tested", mode=mode, script=lambda _: (Text("Hello there"),))  # type: ignore[arg-type]  # one of the modes
+    app = App("tested", mode=mode, script=lambda _: (Text("Hello there"),))
 
     def start(dify: AsyncDify) -> Any:
         if mode == "workflow":
@@ -86,7 +86,7 @@ def test_leaving_a_run(side: Side) -> None:
 
     with LocalDify([app]) as server:
         task_id = side.run(body, server.base_url, api_key=app.api_key)
-        assert server.wait_until(lambda local: local.stops)
+        assert server.wait_until(lambda local: bool(local.stops))
         assert [stop.task_id for stop in server.stops] == [task_id]
 
 
