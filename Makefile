@@ -36,7 +36,7 @@ twin-check: ## Fail when the sync twin is stale
 	$(PYTHON) .ci/twin.py --check
 
 docs: $(VENV)/.docs ## Build the documentation into site/, warnings are errors
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 wheel: $(VENV)/.wheel ## Build the wheel and import it in an empty environment
 	rm -rf dist

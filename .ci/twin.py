@@ -69,7 +69,9 @@ def main() -> int:
         target = TARGET / name
         if check:
             if not target.exists() or target.read_text("utf-8") != text:
-                problems.append(f"{target.relative_to(ROOT.parent)} is not the twin of {source}: edit the async file, then `make twin`")
+                problems.append(
+                    f"{target.relative_to(ROOT.parent)} is not the twin of {source}: edit the async file, then `make twin`"
+                )
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, "utf-8")

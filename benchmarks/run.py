@@ -77,8 +77,17 @@ def main():
     arguments = parser.parse_args()
     only = set(filter(None, arguments.only.split(",")))
     server, base = serve()
-    versions = {name: importlib.metadata.version(name) for name in ("httpx", "httpcore", "pydantic-core", "langchain-core", "llama-index-core")}
-    record = {"when": time.strftime("%Y-%m-%d"), "python": platform.python_version(), "cpus": os.cpu_count(), "versions": versions, "results": {}}
+    versions = {
+        name: importlib.metadata.version(name)
+        for name in ("httpx", "httpcore", "pydantic-core", "langchain-core", "llama-index-core")
+    }
+    record = {
+        "when": time.strftime("%Y-%m-%d"),
+        "python": platform.python_version(),
+        "cpus": os.cpu_count(),
+        "versions": versions,
+        "results": {},
+    }
     try:
         for scenario, mode, names, figure in PLAN:
             if only and scenario not in only:

@@ -1,6 +1,6 @@
 """One measurement of one contender in a process of its own; prints one JSON line.
 
-    python benchmarks/worker.py CONTENDER SCENARIO MODE BASE_URL
+python benchmarks/worker.py CONTENDER SCENARIO MODE BASE_URL
 """
 
 from __future__ import annotations

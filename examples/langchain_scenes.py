@@ -25,7 +25,9 @@ class StepTree(BaseCallbackHandler):
         self._depth: dict[UUID, int] = {}
         self._open: dict[UUID, tuple[int, float]] = {}
 
-    def _begin(self, serialized: Any, *_: Any, run_id: UUID, parent_run_id: UUID | None = None, name: str | None = None, **__: Any) -> None:
+    def _begin(
+        self, serialized: Any, *_: Any, run_id: UUID, parent_run_id: UUID | None = None, name: str | None = None, **__: Any
+    ) -> None:
         if name is None or not name.startswith("dify:"):
             return
         depth = self._depth[run_id] = self._depth.get(parent_run_id, -1) + 1 if parent_run_id else 0
@@ -53,7 +55,11 @@ def chain(stage: Stage, steps: StepTree) -> Iterator[str]:
 def rag(stage: Stage) -> tuple[str, list[Document]]:
     """A Dify knowledge base as retriever, a Dify app as model: the answer and the passages it rests on."""
     retriever = DifyRetriever(
-        dataset_id=stage.dataset_id, dataset_api_key=stage.dataset_api_key, base_url=stage.base_url, k=3, search_method="keyword_search"
+        dataset_id=stage.dataset_id,
+        dataset_api_key=stage.dataset_api_key,
+        base_url=stage.base_url,
+        k=3,
+        search_method="keyword_search",
     )
     model = ChatDify(api_key=stage.chat_key, base_url=stage.base_url, user=stage.user)
     prompt = ChatPromptTemplate.from_template("Answer from this context only.\n\nContext:\n{context}\n\nQuestion: {question}")

@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.agent.workflow import AgentOutput, FunctionAgent
 from llama_index.core.base.response.schema import RESPONSE_TYPE
-from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.span import BaseSpan
 from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
 from llama_index.core.llms import ChatMessage
 from llama_index.core.query_engine import RetrieverQueryEngine
+from llama_index_instrumentation import get_dispatcher
 
 from examples.stage import Stage
 from llamaindex_dify import DifyChatLLM, DifyRetriever, DifyWorkflowTool
@@ -76,7 +76,11 @@ def stream(stage: Stage) -> Iterator[str]:
 def query_engine(stage: Stage) -> RESPONSE_TYPE:
     """A Dify knowledge base and a Dify app in a query engine: the response knows its sources."""
     retriever = DifyRetriever(
-        stage.dataset_id, dataset_api_key=stage.dataset_api_key, base_url=stage.base_url, similarity_top_k=3, search_method="keyword_search"
+        stage.dataset_id,
+        dataset_api_key=stage.dataset_api_key,
+        base_url=stage.base_url,
+        similarity_top_k=3,
+        search_method="keyword_search",
     )
     llm = DifyChatLLM(api_key=stage.chat_key, base_url=stage.base_url, user=stage.user)
     engine = RetrieverQueryEngine.from_args(retriever, llm=llm)
@@ -88,4 +92,5 @@ async def agent(stage: Stage) -> tuple[str, list[Any]]:
     llm = DifyChatLLM(api_key=stage.chat_key, base_url=stage.base_url, user=stage.user, tool_calling="prompt")
     tool = await DifyWorkflowTool.afrom_app(api_key=stage.workflow_key, base_url=stage.base_url, user=stage.user)
     output = await FunctionAgent(llm=llm, tools=[tool]).run("Write a text about paddle boards")
+    assert isinstance(output, AgentOutput)
     return str(output), list(output.tool_calls)

@@ -44,8 +44,14 @@ def stage() -> Iterator[Stage]:
         yield Stage(base_url, *(os.environ[name] for name in names))
         return
     with local_dify() as server:
-        keys = (server.app(name).api_key for name in ("assistant", "helpdesk", "copywriter"))
-        yield Stage(server.base_url, *keys, server.dataset_api_key, server.dataset("Handbook").id)
+        yield Stage(
+            base_url=server.base_url,
+            chat_key=server.app("assistant").api_key,
+            chatflow_key=server.app("helpdesk").api_key,
+            workflow_key=server.app("copywriter").api_key,
+            dataset_api_key=server.dataset_api_key,
+            dataset_id=server.dataset("Handbook").id,
+        )
 
 
 def local_dify(pace_s: float = PACE_S) -> LocalDify:

@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .._stop import SENDER
 from ..core.clocks import Clocks
 from ..core.sse import SSEDecoder
-from ..errors import ConnectionDropped, DeadlineExceeded, DifyError, InvalidArgument, ProtocolError, StreamConsumed, StreamInterrupted, TransportError
+from ..errors import (
+    ConnectionDropped,
+    DeadlineExceeded,
+    DifyError,
+    InvalidArgument,
+    ProtocolError,
+    StreamConsumed,
+    StreamInterrupted,
+    TransportError,
+)
 from ..events.parse import parse_event
 from ..runs.items import TextDelta
 from ..runs.terminal import Verdict, server_version
@@ -134,7 +143,9 @@ class AsyncRun:
 
     def __del__(self) -> None:
         if not getattr(self, "_closed", True) and self._body is not None:
-            warnings.warn(f"unclosed {self!r}; use it in a with statement or call close", ResourceWarning, source=self)
+            warnings.warn(
+                f"unclosed {self!r}; use it in a with statement or call close", ResourceWarning, stacklevel=2, source=self
+            )
 
     async def stop(self) -> None:
         """Ask Dify to stop this run, and read on: it ends within about a second with what it has.
@@ -146,7 +157,11 @@ class AsyncRun:
         if not task_id:
             raise InvalidArgument("the run cannot be stopped before its first event, which names its task_id")
         self._fold.stop_asked = True
-        await self._transport.send(self._stop(task_id))
+        try:
+            await self._transport.send(self._stop(task_id))
+        except DifyError:
+            self._fold.stop_asked = False  # nobody stopped it: leaving early shall try again
+            raise
 
     async def _send_stop(self) -> None:
         task_id = self._fold.task_id
@@ -205,9 +220,7 @@ class AsyncRun:
         self._fold.feed(event)
         return ()
 
-    async def _pump(
-        self, pick: Callable[[Event], Sequence[T]], last: Callable[[Sequence[Item]], Sequence[T]]
-    ) -> AsyncIterator[T]:
+    async def _pump(self, pick: Callable[[Event], Sequence[T]], last: Callable[[Sequence[Item]], Sequence[T]]) -> AsyncIterator[T]:
         """Read, decode, parse, fold: the one generator behind every way to iterate.
 
         Args:

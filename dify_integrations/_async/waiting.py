@@ -48,6 +48,7 @@ async def _guard(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None, N
 
 async def within(seconds: float | None, read: Callable[[], Awaitable[T]], stream: object = None) -> T:
     """`read()`, given up with `TimeoutError` after `seconds`; `stream` matters only to blocking code."""
+    del stream
     with anyio.fail_after(seconds):
         return await read()
 

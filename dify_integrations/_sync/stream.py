@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from .._stop import SENDER
 from ..core.clocks import Clocks
 from ..core.sse import SSEDecoder
-from ..errors import ConnectionDropped, DeadlineExceeded, DifyError, InvalidArgument, ProtocolError, StreamConsumed, StreamInterrupted, TransportError
+from ..errors import (
+    ConnectionDropped,
+    DeadlineExceeded,
+    DifyError,
+    InvalidArgument,
+    ProtocolError,
+    StreamConsumed,
+    StreamInterrupted,
+    TransportError,
+)
 from ..events.parse import parse_event
 from ..runs.items import TextDelta
 from ..runs.terminal import Verdict, server_version
@@ -129,7 +138,9 @@ class Run:
 
     def __del__(self) -> None:
         if not getattr(self, "_closed", True) and self._body is not None:
-            warnings.warn(f"unclosed {self!r}; use it in a with statement or call close", ResourceWarning, source=self)
+            warnings.warn(
+                f"unclosed {self!r}; use it in a with statement or call close", ResourceWarning, stacklevel=2, source=self
+            )
 
     def stop(self) -> None:
         """Ask Dify to stop this run, and read on: it ends within about a second with what it has.
@@ -141,7 +152,11 @@ class Run:
         if not task_id:
             raise InvalidArgument("the run cannot be stopped before its first event, which names its task_id")
         self._fold.stop_asked = True
-        self._transport.send(self._stop(task_id))
+        try:
+            self._transport.send(self._stop(task_id))
+        except DifyError:
+            self._fold.stop_asked = False  # nobody stopped it: leaving early shall try again
+            raise
 
     def _send_stop(self) -> None:
         task_id = self._fold.task_id
@@ -200,9 +215,7 @@ class Run:
         self._fold.feed(event)
         return ()
 
-    def _pump(
-        self, pick: Callable[[Event], Sequence[T]], last: Callable[[Sequence[Item]], Sequence[T]]
-    ) -> Iterator[T]:
+    def _pump(self, pick: Callable[[Event], Sequence[T]], last: Callable[[Sequence[Item]], Sequence[T]]) -> Iterator[T]:
         """Read, decode, parse, fold: the one generator behind every way to iterate.
 
         Args:

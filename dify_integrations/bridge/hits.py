@@ -134,7 +134,10 @@ class SearchOptions:
     @property
     def is_empty(self) -> bool:
         """Whether the saved settings are to be used as they are."""
-        return all(value is None for value in (self.top_k, self.search_method, self.score_threshold, self.reranking_enable, self.metadata_filter))
+        return all(
+            value is None
+            for value in (self.top_k, self.search_method, self.score_threshold, self.reranking_enable, self.metadata_filter)
+        )
 
 
 def retrieval_model(options: SearchOptions, saved: Dataset | None) -> RetrievalModel | None:

@@ -84,7 +84,9 @@ def api_error(answer: Answer, *, retry_after_s: float | None = None, since: str 
         return _without_envelope(answer, retry_after_s, since)
     code, message, params = body
     cls = _classify(code, answer.status, message)
-    return cls(_message(cls, code, message, answer.status), status=answer.status, code=code, params=params, retry_after_s=retry_after_s)
+    return cls(
+        _message(cls, code, message, answer.status), status=answer.status, code=code, params=params, retry_after_s=retry_after_s
+    )
 
 
 def stream_error(code: str, message: str, status: int | None) -> APIError:
@@ -138,8 +140,13 @@ def _without_envelope(answer: Answer, retry_after_s: float | None, since: str) -
     return cls(_message(cls, "", text, status), status=status, retry_after_s=retry_after_s)
 
 
+def server_text(message: str) -> str:
+    """The server's or a provider's words as one line without secrets, at most 1000 characters."""
+    return " ".join(redact(message).split())[:1000]
+
+
 def _message(cls: type[APIError], code: str, message: str, status: int) -> str:
     # 413 comes with an empty message and create-by-file's 400 too; provider texts can hold keys and signed addresses.
-    text = " ".join(redact(message).split()) or f"the server gave no reason for status {status}"
+    text = server_text(message) or f"the server gave no reason for status {status}"
     hint = _HINT_BY_CODE.get(code) or _HINTS.get(cls)
-    return f"{text[:1000]} ({hint})" if hint else text[:1000]
+    return f"{text} ({hint})" if hint else text

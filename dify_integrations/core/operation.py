@@ -82,4 +82,4 @@ def reading(parse: Callable[[Any], T]) -> Callable[[Answer], T]:
 
 def nothing(_: Answer) -> None:
     """A reader for calls that only succeed: stop answers, `204`, and the integer `204` some servers send as JSON."""
-    return None
+    return

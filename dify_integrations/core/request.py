@@ -88,6 +88,8 @@ def segment(name: str, value: str) -> str:
         raise InvalidArgument(f"{name} must be a non-empty string")
     if value in (".", "..") or _CONTROL.search(value):
         raise InvalidArgument(f"{name} must not be a dot segment or contain control characters")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidArgument(f"{name} holds half a character (a lone surrogate) and cannot be sent")
     return value
 
 

@@ -64,9 +64,7 @@ class RetryPolicy:
     retry_knowledge_limit: bool = False
 
 
-def decide(
-    error: DifyError, *, repeatable: bool, attempt: int, elapsed_s: float, roll: float, policy: RetryPolicy
-) -> float | None:
+def decide(error: DifyError, *, repeatable: bool, attempt: int, elapsed_s: float, roll: float, policy: RetryPolicy) -> float | None:
     """Return the seconds to wait before the next attempt, or `None` to raise the error.
 
     Args:

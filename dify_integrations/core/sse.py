@@ -125,7 +125,7 @@ class SSEDecoder:
                 data.write(view[value:end])
             elif field == b"event":
                 name = block[value:end].decode("utf-8", "replace")
-            elif field == b"id" or field == b"retry":
+            elif field in (b"id", b"retry"):
                 self._read_setting(field, block[value:end])
             start = end + 1
         return None if data is None else (name, data.getvalue())

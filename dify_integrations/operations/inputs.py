@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 ResponseMode = Literal["streaming", "blocking"]
 
 
-def run_body(
-    *, inputs: Mapping[str, Any] | None, user: str, files: Sequence[FileInput], response_mode: ResponseMode
-) -> JsonObject:
+def run_body(*, inputs: Mapping[str, Any] | None, user: str, files: Sequence[FileInput], response_mode: ResponseMode) -> JsonObject:
     """The fields every generating request has.
 
     Raises:

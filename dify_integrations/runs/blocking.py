@@ -51,7 +51,9 @@ def events_of(body: JsonObject) -> list[Event]:
         return [WorkflowFinishedEvent(body)]
     told: list[Event] = [MessageEvent(body)] if "answer" in body else []
     reasons = data.get("reasons")
-    for reason in reasons if isinstance(reasons, list) else []:
-        if isinstance(reason, dict) and reason.get("form_id"):
-            told.append(HumanInputRequiredEvent({**body, "data": reason}))
+    told += [
+        HumanInputRequiredEvent({**body, "data": reason})
+        for reason in (reasons if isinstance(reasons, list) else [])
+        if isinstance(reason, dict) and reason.get("form_id")
+    ]
     return [*told, WorkflowPausedEvent(body)]

@@ -7,7 +7,7 @@ import binascii
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..core.failure import stream_error
+from ..core.failure import server_text, stream_error
 from ..errors import DifyError, RunFailed, RunStopped
 from ..events.agent import AgentLogEvent, AgentThoughtEvent
 from ..events.audio import TTSMessageEndEvent, TTSMessageEvent
@@ -146,7 +146,9 @@ class Fold:
             return self._failed()
         # A stop that moderation made leaves a complete, replaced answer.
         if self.verdict is Verdict.STOPPED and not self.stop_asked and not self._answer.replaced:
-            return RunStopped("the run was stopped before its end, by another caller or the server's time limit", result=self.result())
+            return RunStopped(
+                "the run was stopped before its end, by another caller or the server's time limit", result=self.result()
+            )
         return None
 
     def _failed(self) -> DifyError | None:
@@ -226,7 +228,7 @@ class Fold:
             "workflow_run_id": event.id or event.workflow_run_id,
             "workflow_id": event.workflow_id,
             "outputs": event.outputs or {},
-            "error": event.error,
+            "error": server_text(event.error) if event.error else None,
             "elapsed_s": event.elapsed_time,
             "total_tokens": event.total_tokens,
             "total_steps": event.total_steps,
@@ -266,8 +268,8 @@ class Fold:
             self._error = stream_error(event.code, event.message, event.status)
         else:
             # The bare frame of a run that was refused before it began: its status 500 says nothing.
-            self._error = RunFailed(event.message)
-        self._known["error"] = event.message
+            self._error = RunFailed(server_text(event.message))
+        self._known["error"] = server_text(event.message)
         return self._after()
 
     # -- ends

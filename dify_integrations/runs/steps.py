@@ -46,9 +46,7 @@ class StepTree:
     def run_finished(self, event: WorkflowFinishedEvent) -> list[Item]:
         run_id = event.id or event.workflow_run_id
         items = self.close("interrupted" if event.status != "stopped" else "stopped", keep=run_id)
-        items += self._finish(
-            run_id, status=event.status, outputs=event.outputs, error=event.error, elapsed_s=event.elapsed_time
-        )
+        items += self._finish(run_id, status=event.status, outputs=event.outputs, error=event.error, elapsed_s=event.elapsed_time)
         return items
 
     # -- nodes, iterations, loops
@@ -83,7 +81,14 @@ class StepTree:
         inside = event.loop_id or event.iteration_id
         parent = self._containers.get(inside, self._run_id) if inside else self._run_id
         return Step(
-            step_id, parent, kind, type=event.node_type, title=event.title, inputs=event.inputs, index=event.index, node_id=event.node_id
+            step_id,
+            parent,
+            kind,
+            type=event.node_type,
+            title=event.title,
+            inputs=event.inputs,
+            index=event.index,
+            node_id=event.node_id,
         )
 
     def _finish_with(self, step_id: str, event: StepEvent) -> list[Item]:

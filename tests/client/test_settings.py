@@ -90,7 +90,9 @@ def test_refused_addresses(make: Any, base_url: str) -> None:
         make(KEY, base_url=base_url)
 
 
-@pytest.mark.parametrize("base_url", ["http://127.0.0.1:8000/v1", "http://localhost/v1", "http://[::1]:5001/v1", "http://a.localhost/v1"])
+@pytest.mark.parametrize(
+    "base_url", ["http://127.0.0.1:8000/v1", "http://localhost/v1", "http://[::1]:5001/v1", "http://a.localhost/v1"]
+)
 def test_http_to_this_machine(make: Any, base_url: str) -> None:
     """Nothing to warn of."""
     with warnings.catch_warnings():

@@ -162,9 +162,7 @@ def test_a_cut_never_uncovers_a_key(before: int) -> None:
     assert "CAN" not in shown
 
 
-@pytest.mark.parametrize(
-    "secret", [f"{KEY} ", "https://user:CANARYpass@h ", "Bearer CANARY12345678 ", "?sign=CANARYsign123 "]
-)
+@pytest.mark.parametrize("secret", [f"{KEY} ", "https://user:CANARYpass@h ", "Bearer CANARY12345678 ", "?sign=CANARYsign123 "])
 @pytest.mark.parametrize("shift", range(40))
 def test_a_secret_cut_by_the_window_is_hidden(secret: str, shift: int) -> None:
     """Hiding shortens the text so much that the end of what was looked at is shown: no half secret may stand there."""

@@ -34,13 +34,13 @@ def test_an_id_is_sent_whole_or_refused(value: str) -> None:
     """There is no third way."""
     try:
         path = path_of("/x/{id}", id=value)
-    except (InvalidArgument, UnicodeEncodeError):
+    except InvalidArgument:
         return
     assert re.fullmatch(r"/x/[A-Za-z0-9._~%-]+", path)
     assert unquote(path[3:]) == value
 
 
-@pytest.mark.parametrize("value", ["", " ", "\t", ".", "..", "a\r\nb", "a\nb", "a\rb", "a\0b", "\x7f", None, 7])
+@pytest.mark.parametrize("value", ["", " ", "\t", ".", "..", "a\r\nb", "a\nb", "a\rb", "a\0b", "\x7f", "\ud800", None, 7])
 def test_refused_ids(value: str) -> None:
     """Empty ones, dot segments and control characters, before anything is sent."""
     with pytest.raises(InvalidArgument, match="task_id"):

@@ -213,9 +213,7 @@ def test_the_wait_must_fit_in_the_total(elapsed_s: float, seconds: float | None)
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("error", [(e.TooManyRequests, 429), (e.ServerError, 503)], ids=["429", "503"])
-def test_retry_after_is_obeyed_or_raised(
-    error: tuple[type[e.APIError], int], asked_s: float | None, seconds: float | None
-) -> None:
+def test_retry_after_is_obeyed_or_raised(error: tuple[type[e.APIError], int], asked_s: float | None, seconds: float | None) -> None:
     """Exactly as told up to the cap; nobody waits for an hour unasked. Zero and nonsense leave our own wait."""
     assert wait(api(*error, retry_after_s=asked_s)) == seconds
 

@@ -67,16 +67,32 @@ def test_links_lead_somewhere(page: Path) -> None:
         name, _, anchor = target.partition("#")
         file = page.parent / name if name else page
         assert file.exists(), target
-        headings = {re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in file.read_text("utf-8").splitlines() if line.startswith("#")}
+        headings = {
+            re.sub(r"[^\w\- ]", "", line.lstrip("# ").lower()).replace(" ", "-")
+            for line in file.read_text("utf-8").splitlines()
+            if line.startswith("#")
+        }
         assert not anchor or anchor in headings, target
 
 
 def test_the_demo_shows_all_six_scenes() -> None:
     """`make demo`, as it is called there: answers, sources, tool calls and the steps inside the apps."""
-    done = subprocess.run([sys.executable, "-m", "examples.demo"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "examples.demo"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     out = " ".join(done.stdout.split())
-    for number, title in enumerate(["LangChain: a chatflow", "LangChain: RAG", "LangChain: an agent", "LlamaIndex: a chatflow", "LlamaIndex: a query engine", "LlamaIndex: an agent"], 1):
+    for number, title in enumerate(
+        [
+            "LangChain: a chatflow",
+            "LangChain: RAG",
+            "LangChain: an agent",
+            "LlamaIndex: a chatflow",
+            "LlamaIndex: a query engine",
+            "LlamaIndex: an agent",
+        ],
+        1,
+    ):
         assert f"{number} {title}" in out
     assert "Orders can be returned within 30 days of delivery." in out
     assert "Visitors pay nine euros for an hour at the bench" in out

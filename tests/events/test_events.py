@@ -63,9 +63,13 @@ def test_the_catalogue_is_the_contracts() -> None:
     section = CONTRACT.read_text("utf-8").partition("## 5. Event catalogue")[2].partition("## 6.")[0]
     rows = [row.split("|")[1] for row in section.splitlines() if row.startswith("| `")]
     named = {name for cell in rows for name in re.findall(r"`([a-z_]+)`", cell)}
-    assert named - {"datasource_processing", "datasource_completed", "datasource_error"} - set(CATALOGUE) - set(
-        ["running", "succeeded", "failed"]
-    ) == set()
+    assert (
+        named
+        - {"datasource_processing", "datasource_completed", "datasource_error"}
+        - set(CATALOGUE)
+        - set(["running", "succeeded", "failed"])
+        == set()
+    )
 
 
 @pytest.mark.parametrize("cls", EVENT_CLASSES, ids=lambda cls: cls.name)
@@ -104,7 +108,9 @@ def test_an_unknown_name_is_no_error(raw: dict[str, object]) -> None:
     """A name nobody knows, or none, is an UnknownEvent."""
     event = parse(raw)
     assert isinstance(event, UnknownEvent)
-    assert event.name == (raw["event"] if isinstance(raw.get("event"), str) else "" if raw.get("event") is None else str(raw["event"]))
+    assert event.name == (
+        raw["event"] if isinstance(raw.get("event"), str) else "" if raw.get("event") is None else str(raw["event"])
+    )
 
 
 def test_the_event_line_counts_where_the_json_names_nothing() -> None:
@@ -128,13 +134,28 @@ def test_what_is_no_object_is_malformed(data: bytes) -> None:
 
 def test_fields_read_where_the_wire_has_them() -> None:
     """Top-level fields, fields in data, fields in metadata."""
-    finished = parse({"event": "workflow_finished", "workflow_run_id": "r", "task_id": "t", "data": {"status": "failed", "error": "e", "outputs": None}})
+    finished = parse(
+        {
+            "event": "workflow_finished",
+            "workflow_run_id": "r",
+            "task_id": "t",
+            "data": {"status": "failed", "error": "e", "outputs": None},
+        }
+    )
     assert isinstance(finished, WorkflowFinishedEvent)
-    assert (finished.workflow_run_id, finished.task_id, finished.status, finished.error, finished.outputs) == ("r", "t", "failed", "e", None)
+    assert (finished.workflow_run_id, finished.task_id, finished.status, finished.error, finished.outputs) == (
+        "r",
+        "t",
+        "failed",
+        "e",
+        None,
+    )
     end = parse({"event": "message_end", "metadata": {"usage": {"total_tokens": 3}, "retriever_resources": None}, "files": None})
     assert isinstance(end, MessageEndEvent)
     assert (end.usage, end.retriever_resources, end.files, end.annotation_reply) == ({"total_tokens": 3}, [], [], None)
-    node = parse({"event": "node_finished", "data": {"elapsed_time": 1, "index": 2.0, "execution_metadata": None, "files": [{"id": 1}, 2]}})
+    node = parse(
+        {"event": "node_finished", "data": {"elapsed_time": 1, "index": 2.0, "execution_metadata": None, "files": [{"id": 1}, 2]}}
+    )
     assert isinstance(node, NodeFinishedEvent)
     assert (node.elapsed_time, node.index, node.execution_metadata, node.files) == (1.0, 2, {}, [{"id": 1}])
 

@@ -38,7 +38,7 @@ class Side:
         async def main() -> T:
             if self.name == "sync":
                 with Dify(base_url=url, **options) as dify:
-                    return await body(cast(AsyncDify, Veil(dify)))
+                    return await body(cast("AsyncDify", Veil(dify)))
             async with AsyncDify(base_url=url, **options) as dify:
                 return await body(dify)
 

@@ -14,7 +14,7 @@ import pytest
 from dify_integrations import AsyncDify, RetryPolicy
 from tests.faults.conftest import Serve
 from tests.faults.server import FaultServer, Script, hold, repeat
-from tests.faults.sides import CLOCKS, KEY, QUICK, Side
+from tests.faults.sides import CLOCKS, KEY, QUICK
 from tests.faults.wire import LAST, Kind, answer, chunk, head, ok
 
 AT_ONCE_S = 0.5

@@ -12,7 +12,7 @@ from dify_integrations import AsyncDify, DeadlineExceeded, Dify, DifyError, Stre
 from tests.faults.conftest import Serve
 from tests.faults.server import Connection, Script, hold, repeat
 from tests.faults.sides import Side
-from tests.faults.wire import FLOW_STARTED, FLOW_SUCCEEDED, CHAT, LAST, PING, Kind, chunk, head
+from tests.faults.wire import CHAT, FLOW_STARTED, FLOW_SUCCEEDED, LAST, PING, Kind, chunk, head
 
 LIMIT_S = 0.1
 LONGER_S = 0.3
@@ -143,9 +143,7 @@ def test_clocks_switched_off(side: Side, kind: Kind, serve: Serve) -> None:
     assert side.run(lambda dify: kind.start(dify).finish(), server.url, timeout=None).text == "Hello"
 
 
-def test_grace_for_a_chatflow_of_unknown_version(
-    any_side: Side, serve: Serve, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_grace_for_a_chatflow_of_unknown_version(any_side: Side, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy hides the version and keeps the connection: after `workflow_finished` only a short time is waited."""
     monkeypatch.setattr("dify_integrations.core.clocks.GRACE_S", LIMIT_S)
     server = serve((head(), chunk(FLOW_STARTED, CHAT.began, CHAT.more, FLOW_SUCCEEDED), hold))

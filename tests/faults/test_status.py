@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from email.utils import format_datetime
 from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 
 import pytest
 
@@ -37,7 +37,12 @@ class Row:
 ROWS = {
     "400": Row(envelope(400, "app_unavailable", "App unavailable"), e.BadRequest, 400, "app_unavailable", "publish the app"),
     "400 params": Row(
-        answer(400, {"code": "invalid_param", "message": "bad", "params": "limit"}), e.BadRequest, 400, "invalid_param", "bad", "limit"
+        answer(400, {"code": "invalid_param", "message": "bad", "params": "limit"}),
+        e.BadRequest,
+        400,
+        "invalid_param",
+        "bad",
+        "limit",
     ),
     "400 HTML": Row(answer(400, HTML, Content_Type="text/html"), e.BadRequest, 400, "", "Bad Gateway"),
     "400 error key": Row(answer(400, {"error": "Segments is required"}), e.BadRequest, 400, "", "Segments is required"),
@@ -54,7 +59,9 @@ ROWS = {
         "concurrency",
         attempts=3,
     ),
-    "401": Row(envelope(401, "unauthorized", "Access token is invalid"), e.AuthenticationError, 401, "unauthorized", "check the key"),
+    "401": Row(
+        envelope(401, "unauthorized", "Access token is invalid"), e.AuthenticationError, 401, "unauthorized", "check the key"
+    ),
     "401 empty": Row(answer(401), e.AuthenticationError, 401),
     "403": Row(envelope(403, "forbidden", "API is off"), e.PermissionDenied, 403, "forbidden", "API is off"),
     "404 conversation": Row(envelope(404, "not_found", "Conversation Not Exists."), e.ConversationNotFound, 404, "not_found"),

@@ -15,7 +15,15 @@ from tests.faults.server import reset
 from tests.faults.sides import Side
 from tests.faults.wire import answer
 
-UPLOADED = {"id": "f-1", "name": "a.txt", "size": 3, "extension": "txt", "mime_type": "text/plain", "created_by": "u", "created_at": 1}
+UPLOADED = {
+    "id": "f-1",
+    "name": "a.txt",
+    "size": 3,
+    "extension": "txt",
+    "mime_type": "text/plain",
+    "created_by": "u",
+    "created_at": 1,
+}
 DONE = (answer(201, UPLOADED),)
 NAMES = ["a.txt", "größe.txt", "文档.pdf", "with space.txt", 'quo"te.txt', "new\nline.txt", "no-extension"]
 
@@ -83,7 +91,7 @@ def test_a_stream_without_a_length(side: Side, serve: Serve) -> None:
     server = serve((answer(429),))
 
     def operation() -> object:
-        pipe = cast(BinaryIO, io.BufferedReader(Pipe(b"abc")))
+        pipe = cast("BinaryIO", io.BufferedReader(Pipe(b"abc")))
         return operations.upload(pipe, filename="a.txt", mime_type="text/plain", user="ann")
 
     async def body(dify: AsyncDify) -> None:

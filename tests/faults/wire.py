@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from dify_integrations import AsyncDify, AsyncRun
-
 from tests.faults.server import Act, keep
 
 PING = b"event: ping\n\n"
@@ -30,7 +29,9 @@ def ok(body: dict[str, Any] | None = None) -> tuple[Act, ...]:
     return (answer(200, {"name": "app"} if body is None else body), keep)
 
 
-def head(framing: str = "Transfer-Encoding: chunked", content_type: str = "text/event-stream; charset=utf-8", **headers: str) -> bytes:
+def head(
+    framing: str = "Transfer-Encoding: chunked", content_type: str = "text/event-stream; charset=utf-8", **headers: str
+) -> bytes:
     """The head of a stream's answer."""
     lines = ["HTTP/1.1 200 OK", f"Content-Type: {content_type}", framing]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
@@ -95,4 +96,6 @@ WORKFLOW = Kind(
     ids={"task_id": "t-1", "workflow_run_id": "r-1"},
 )
 FLOW_STARTED = frame("workflow_started", data=_RUN, **_CHAT, workflow_run_id="r-1")
-FLOW_SUCCEEDED = frame("workflow_finished", data={**_RUN, "status": "succeeded", "outputs": {"answer": "Hello"}}, **_CHAT, workflow_run_id="r-1")
+FLOW_SUCCEEDED = frame(
+    "workflow_finished", data={**_RUN, "status": "succeeded", "outputs": {"answer": "Hello"}}, **_CHAT, workflow_run_id="r-1"
+)

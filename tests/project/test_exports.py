@@ -26,7 +26,11 @@ def test_all_is_sorted_and_true(name: str) -> None:
 
 def test_nothing_else_looks_public() -> None:
     """The namespace holds what __all__ says, and submodules."""
-    names = {name for name, value in vars(dify_integrations).items() if not name.startswith("_") and not isinstance(value, types.ModuleType)}
+    names = {
+        name
+        for name, value in vars(dify_integrations).items()
+        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    }
     assert names == set(dify_integrations.__all__) - {"__version__"}
 
 

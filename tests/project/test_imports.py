@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LAYERS = ["_version errors", "settings files core", "models", "events", "runs", "operations", "_stop _faults", "_async _sync", "bridge", "testing"]
+LAYERS = [
+    "_version errors",
+    "settings files core",
+    "models",
+    "events",
+    "runs",
+    "operations",
+    "_stop _faults",
+    "_async _sync",
+    "bridge",
+    "testing",
+]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names.split()}
 # The transport, in three files: what is sent and read, the connections, and httpx's exceptions.
 HTTPX_ROOMS = {f"dify_integrations/{side}/{name}.py" for side in ("_async", "_sync") for name in ("transport", "connections")}

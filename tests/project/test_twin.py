@@ -21,7 +21,9 @@ def copy(tmp_path: Path) -> Path:
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "twin.py", tmp_path / ".ci")
     for name in ("_async", "_sync"):
-        shutil.copytree(ROOT / "dify_integrations" / name, tmp_path / "dify_integrations" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / "dify_integrations" / name, tmp_path / "dify_integrations" / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
     return tmp_path
 
 
@@ -56,7 +58,9 @@ def test_a_left_over_file_fails_the_check(copy: Path) -> None:
 def test_an_unused_substitution_fails_the_check(copy: Path) -> None:
     """Rules that no longer apply are cleaned up."""
     script = copy / ".ci" / "twin.py"
-    script.write_text(script.read_text("utf-8").replace("SUBSTITUTIONS = [", 'SUBSTITUTIONS = [\n    (r"neverthere", "x"),', 1), "utf-8")
+    script.write_text(
+        script.read_text("utf-8").replace("SUBSTITUTIONS = [", 'SUBSTITUTIONS = [\n    (r"neverthere", "x"),', 1), "utf-8"
+    )
     assert "'neverthere' is not used" in check(copy).stderr
 
 

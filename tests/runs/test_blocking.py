@@ -14,7 +14,11 @@ from dify_integrations.runs.terminal import Shape
 
 MESSAGE = {"event": "message", "task_id": "t", "id": "m", "message_id": "m", "conversation_id": "c", "mode": "chat", "answer": "Hi", "created_at": 3,
            "metadata": {"usage": {"total_tokens": 2}, "retriever_resources": [{"position": 1, "document_name": "D"}]}}  # fmt: skip
-WORKFLOW: dict[str, Any] = {"task_id": "t", "workflow_run_id": "r", "data": {"id": "r", "workflow_id": "w", "status": "succeeded", "outputs": {"text": "x"}, "total_tokens": 4}}
+WORKFLOW: dict[str, Any] = {
+    "task_id": "t",
+    "workflow_run_id": "r",
+    "data": {"id": "r", "workflow_id": "w", "status": "succeeded", "outputs": {"text": "x"}, "total_tokens": 4},
+}
 
 
 def result_of(body: Any, shape: Shape) -> Any:

@@ -37,7 +37,13 @@ def texts(items: Sequence[object]) -> list[str]:
 def test_a_chat_turn() -> None:
     """Deltas, usage, ids, the end."""
     run = fold()
-    items = feed(run, message("Hel"), message("lo"), message(""), end(usage={"total_tokens": 3, "total_price": "0E-7", "currency": "USD", "latency": 0.5}))
+    items = feed(
+        run,
+        message("Hel"),
+        message("lo"),
+        message(""),
+        end(usage={"total_tokens": 3, "total_price": "0E-7", "currency": "USD", "latency": 0.5}),
+    )
     assert texts(items) == ["Hel", "lo"]
     assert items[-1] == Ended("succeeded")
     result = run.result()
@@ -59,7 +65,11 @@ def test_nothing_is_heard_after_the_end() -> None:
     assert list(run.abort(StreamInterrupted("late"))) == []
 
 
-@pytest.mark.parametrize("event", [ev("ping"), UnknownEvent({"event": "new"}), ev("parallel_branch_started", {}), ev("parallel_branch_finished", {})], ids=lambda e: e.name)
+@pytest.mark.parametrize(
+    "event",
+    [ev("ping"), UnknownEvent({"event": "new"}), ev("parallel_branch_started", {}), ev("parallel_branch_finished", {})],
+    ids=lambda e: e.name,
+)
 def test_events_without_meaning(event: Event) -> None:
     """Pings, unknown and unlisted events give nothing and end nothing."""
     run = fold()
@@ -84,7 +94,10 @@ def test_text_in_disguise_and_files() -> None:
         ]),
     )  # fmt: skip
     assert texts(items) == ["He", "y"]
-    assert [(file.id, file.url, file.size) for file in items if isinstance(file, FileOut)] == [("f1", "http://f/1", None), ("f4", "http://f/4", 9)]
+    assert [(file.id, file.url, file.size) for file in items if isinstance(file, FileOut)] == [
+        ("f1", "http://f/1", None),
+        ("f4", "http://f/4", 9),
+    ]
     assert [file.id for file in run.result().files] == ["f1", "f4"]
 
 
@@ -131,7 +144,12 @@ def test_replaced_by_nothing() -> None:
 def test_reasoning_events() -> None:
     """reasoning_chunk with text; the final one may be empty."""
     run = fold()
-    items = feed(run, ev("reasoning_chunk", {"reasoning": "hm", "node_id": "n"}), ev("reasoning_chunk", {"reasoning": "", "is_final": True}), end())
+    items = feed(
+        run,
+        ev("reasoning_chunk", {"reasoning": "hm", "node_id": "n"}),
+        ev("reasoning_chunk", {"reasoning": "", "is_final": True}),
+        end(),
+    )
     assert items[0] == ReasoningDelta("hm", "n")
     assert (run.result().reasoning, run.result().text) == ("hm", "")
 
@@ -232,6 +250,20 @@ def test_a_failed_workflow_is_over_at_once(shape: Shape) -> None:
     assert error.result.error == "node a broke"
 
 
+@pytest.mark.parametrize("shape", ["error", "workflow_finished"])
+def test_the_servers_words_are_one_short_line_without_secrets(shape: str) -> None:
+    """A provider's text may hold a key, line breaks and any length."""
+    words = "Incorrect API key provided:\n app-CANARYcanary0123456789ab " + "x" * 3000
+    run = fold(Shape.WORKFLOW)
+    feed(run, type(ev("error"))({"event": "error", "message": words}) if shape == "error" else finished("failed", error=words))
+    error = run.failure()
+    assert isinstance(error, RunFailed)
+    for text in (str(error), run.result().error or ""):
+        assert "CANARY" not in text
+        assert "\n" not in text
+        assert len(text) < 1100
+
+
 def test_a_failed_workflow_without_a_reason() -> None:
     """The message says so."""
     run = fold(Shape.WORKFLOW)
@@ -307,7 +339,9 @@ def test_a_pause_is_a_result_with_its_forms() -> None:
     """Forms of human_input_required; open steps are paused."""
     run = fold(Shape.WORKFLOW)
     form = ev("human_input_required", {"form_id": "f", "form_token": "k", "node_id": "n", "node_title": "N", "form_content": "?", "actions": [{"id": "ok"}], "expiration_time": 9})  # fmt: skip
-    items = feed(run, started(), node("node_started", "h"), form, ev("workflow_paused", {"paused_nodes": ["n"], "reasons": [{"TYPE": "x"}]}))
+    items = feed(
+        run, started(), node("node_started", "h"), form, ev("workflow_paused", {"paused_nodes": ["n"], "reasons": [{"TYPE": "x"}]})
+    )
     (pause,) = [item for item in items if isinstance(item, Paused)]
     assert (pause.workflow_run_id, pause.paused_nodes, pause.forms[0].form_token) == ("r", ("n",), "k")
     assert items[-1] == Ended("paused")
@@ -346,7 +380,13 @@ def test_ids_that_come_late_are_learned() -> None:
     assert (run.task_id, run.result().workflow_run_id, run.result().workflow_id) == ("t", "r", "w")
 
 
-@given(st.lists(st.sampled_from(["ping", "node_started", "node_retry", "agent_log", "tts_message", "iteration_next", "agent_thought"]), max_size=6), st.integers(0, 6))
+@given(
+    st.lists(
+        st.sampled_from(["ping", "node_started", "node_retry", "agent_log", "tts_message", "iteration_next", "agent_thought"]),
+        max_size=6,
+    ),
+    st.integers(0, 6),
+)
 @settings(max_examples=100, deadline=None)
 def test_harmless_events_do_not_change_the_answer(names: list[str], at: int) -> None:
     """Any of them, anywhere between the words."""
@@ -358,7 +398,17 @@ def test_harmless_events_do_not_change_the_answer(names: list[str], at: int) -> 
 
 
 @pytest.mark.parametrize(
-    ("raw", "price"), [("0.0010", Decimal("0.0010")), ("1E-7", Decimal("1E-7")), (2, Decimal(2)), ("x", None), (None, None), (True, None), ("NaN", None)], ids=repr
+    ("raw", "price"),
+    [
+        ("0.0010", Decimal("0.0010")),
+        ("1E-7", Decimal("1E-7")),
+        (2, Decimal(2)),
+        ("x", None),
+        (None, None),
+        (True, None),
+        ("NaN", None),
+    ],
+    ids=repr,
 )
 def test_prices(raw: object, price: Decimal | None) -> None:
     """Decimal strings, exponent form too; nonsense is no price."""
@@ -368,7 +418,15 @@ def test_prices(raw: object, price: Decimal | None) -> None:
 def test_every_started_step_finishes_once() -> None:
     """Whatever order a stream stops in."""
     run = fold()
-    items = feed(run, started(), node("node_started", "a"), node("node_started", "b"), node("node_finished", "a", status="succeeded"), end(), finished())
+    items = feed(
+        run,
+        started(),
+        node("node_started", "a"),
+        node("node_started", "b"),
+        node("node_finished", "a", status="succeeded"),
+        end(),
+        finished(),
+    )
     begun = [item.step.id for item in items if isinstance(item, StepStarted)]
     done = [item.step.id for item in items if isinstance(item, StepFinished)]
     assert sorted(begun) == sorted(done) == ["a", "b", "r"]

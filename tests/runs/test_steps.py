@@ -21,7 +21,15 @@ def phases(items: list[Item]) -> list[tuple[str, str]]:
 def test_nodes_belong_to_the_run() -> None:
     """Inputs, outputs and metadata of the end; the order of start."""
     run = fold(Shape.WORKFLOW)
-    done = node("node_finished", "a", status="succeeded", inputs={"q": 1}, outputs={"text": "x"}, elapsed_time=0.5, execution_metadata={"total_tokens": 3})
+    done = node(
+        "node_finished",
+        "a",
+        status="succeeded",
+        inputs={"q": 1},
+        outputs={"text": "x"},
+        elapsed_time=0.5,
+        execution_metadata={"total_tokens": 3},
+    )
     items = feed(run, started(), node("node_started", "a"), done, finished())
     assert phases(items) == [("start", "r"), ("start", "a"), ("finish", "a"), ("finish", "r")]
     root, step = run.result().steps
@@ -62,7 +70,15 @@ def test_nodes_inside_a_container(kind: str) -> None:
         ev(f"{kind}_completed", {**box, "status": "succeeded", "outputs": {"output": []}}),
         finished(),
     )
-    assert phases(items) == [("start", "r"), ("start", "box"), ("update", "box"), ("start", "in"), ("finish", "in"), ("finish", "box"), ("finish", "r")]
+    assert phases(items) == [
+        ("start", "r"),
+        ("start", "box"),
+        ("update", "box"),
+        ("start", "in"),
+        ("finish", "in"),
+        ("finish", "box"),
+        ("finish", "r"),
+    ]
     assert shape_of(run.result().steps) == [
         ("r", None, "run", "succeeded"),
         ("box", "r", kind, "succeeded"),
@@ -74,9 +90,28 @@ def test_an_iteration_inside_a_loop_is_a_new_step_each_round() -> None:
     """Its id on the wire is always the node id."""
     run = fold(Shape.WORKFLOW)
     loop, it = {"id": "L", "node_id": "L"}, {"id": "I", "node_id": "I", "loop_id": "L"}
-    round_ = [ev("iteration_started", it), node("node_started", "x", iteration_id="I"), node("node_finished", "x", iteration_id="I"), ev("iteration_completed", it)]
-    again = [ev("iteration_started", it), node("node_started", "y", iteration_id="I"), node("node_finished", "y", iteration_id="I"), ev("iteration_completed", it)]
-    feed(run, started(), ev("loop_started", loop), *round_, ev("loop_next", {**loop, "index": 1}), *again, ev("loop_completed", loop), finished())
+    round_ = [
+        ev("iteration_started", it),
+        node("node_started", "x", iteration_id="I"),
+        node("node_finished", "x", iteration_id="I"),
+        ev("iteration_completed", it),
+    ]
+    again = [
+        ev("iteration_started", it),
+        node("node_started", "y", iteration_id="I"),
+        node("node_finished", "y", iteration_id="I"),
+        ev("iteration_completed", it),
+    ]
+    feed(
+        run,
+        started(),
+        ev("loop_started", loop),
+        *round_,
+        ev("loop_next", {**loop, "index": 1}),
+        *again,
+        ev("loop_completed", loop),
+        finished(),
+    )
     assert shape_of(run.result().steps) == [
         ("r", None, "run", "succeeded"),
         ("L", "r", "loop", "succeeded"),
@@ -97,8 +132,14 @@ def test_an_agent_thought_fills_up() -> None:
     observed = ev("agent_thought", id="a", position=1, thought="call", tool="time;day", tool_input=both, observation=seen)
     last = ev("agent_thought", id="b", position=2, thought="done", tool="", tool_input="", observation="")
     items = feed(run, first, chosen, chosen, observed, observed, last, end())
-    assert [(call.name, call.arguments) for call in items if isinstance(call, ToolCall)] == [("time", "{}"), ("day", '{"year": 2026}')]
-    assert [(result.name, result.content) for result in items if isinstance(result, ToolResult)] == [("time", "10:49"), ("day", "Friday")]
+    assert [(call.name, call.arguments) for call in items if isinstance(call, ToolCall)] == [
+        ("time", "{}"),
+        ("day", '{"year": 2026}'),
+    ]
+    assert [(result.name, result.content) for result in items if isinstance(result, ToolResult)] == [
+        ("time", "10:49"),
+        ("day", "Friday"),
+    ]
     assert shape_of(run.result().steps) == [
         ("a", None, "thought", "succeeded"),
         ("a:time", "a", "tool", "succeeded"),

@@ -19,13 +19,41 @@ ROWS = [
     ("1.12: finished, message_end owed", M, Seen(workflow_started=True, finished="succeeded"), "1.12.1", Verdict.READ_ON, None),
     ("0.15: finished, message_end owed", M, Seen(workflow_started=True, finished="succeeded"), "0.15.3", Verdict.READ_ON, None),
     ("1.12: stopped, message_end owed", M, Seen(workflow_started=True, finished="stopped"), "1.12.1", Verdict.READ_ON, None),
-    ("1.12: both", M, Seen(message_end=True, workflow_started=True, finished="succeeded"), "1.12.1", Verdict.COMPLETE, Verdict.COMPLETE),
-    ("1.13.0: finished is all there is", M, Seen(workflow_started=True, finished="succeeded"), "1.13.0", Verdict.COMPLETE, Verdict.COMPLETE),
+    (
+        "1.12: both",
+        M,
+        Seen(message_end=True, workflow_started=True, finished="succeeded"),
+        "1.12.1",
+        Verdict.COMPLETE,
+        Verdict.COMPLETE,
+    ),
+    (
+        "1.13.0: finished is all there is",
+        M,
+        Seen(workflow_started=True, finished="succeeded"),
+        "1.13.0",
+        Verdict.COMPLETE,
+        Verdict.COMPLETE,
+    ),
     ("1.13.1: message_end first", M, Seen(message_end=True, workflow_started=True), "1.13.1", Verdict.READ_ON, None),
-    ("1.14: both", M, Seen(message_end=True, workflow_started=True, finished="succeeded"), "1.14.2", Verdict.COMPLETE, Verdict.COMPLETE),
+    (
+        "1.14: both",
+        M,
+        Seen(message_end=True, workflow_started=True, finished="succeeded"),
+        "1.14.2",
+        Verdict.COMPLETE,
+        Verdict.COMPLETE,
+    ),
     ("1.14: message_end lost on the way", M, Seen(workflow_started=True, finished="succeeded"), "1.14.2", Verdict.READ_ON, None),
     ("1.14: stopped ends at once", M, Seen(workflow_started=True, finished="stopped"), "1.14.2", Verdict.STOPPED, Verdict.STOPPED),
-    ("1.12: stopped with message_end", M, Seen(message_end=True, workflow_started=True, finished="stopped"), "1.12.1", Verdict.STOPPED, Verdict.STOPPED),
+    (
+        "1.12: stopped with message_end",
+        M,
+        Seen(message_end=True, workflow_started=True, finished="stopped"),
+        "1.12.1",
+        Verdict.STOPPED,
+        Verdict.STOPPED,
+    ),
     ("unknown version: finished", M, Seen(workflow_started=True, finished="succeeded"), None, Verdict.GRACE, Verdict.COMPLETE),
     ("unknown version: stopped", M, Seen(workflow_started=True, finished="stopped"), None, Verdict.GRACE, Verdict.STOPPED),
     ("chatflow failed", M, Seen(workflow_started=True, finished="failed"), "1.12.1", Verdict.FAILED, Verdict.FAILED),
@@ -38,9 +66,23 @@ ROWS = [
     ("followed run: one frame", E, Seen(finished="succeeded"), "1.14.2", Verdict.COMPLETE, Verdict.COMPLETE),
     ("followed chatflow: message_end is not the end", E, Seen(message_end=True), "1.14.2", Verdict.READ_ON, None),
     ("speech is wanted", M, Seen(message_end=True, audio_owed=True), "1.12.1", Verdict.READ_ON, Verdict.COMPLETE),
-    ("speech behind a chatflow is lost", M, Seen(True, True, "succeeded", audio_owed=True), "1.14.2", Verdict.READ_ON, Verdict.COMPLETE),
+    (
+        "speech behind a chatflow is lost",
+        M,
+        Seen(True, True, "succeeded", audio_owed=True),
+        "1.14.2",
+        Verdict.READ_ON,
+        Verdict.COMPLETE,
+    ),
     ("speech is wanted, answer is cut", M, Seen(audio_owed=True), "1.12.1", Verdict.READ_ON, None),
-    ("speech is wanted, run is cut", M, Seen(message_end=True, workflow_started=True, audio_owed=True), "1.14.2", Verdict.READ_ON, None),
+    (
+        "speech is wanted, run is cut",
+        M,
+        Seen(message_end=True, workflow_started=True, audio_owed=True),
+        "1.14.2",
+        Verdict.READ_ON,
+        None,
+    ),
 ]
 
 
@@ -78,7 +120,15 @@ def test_whether_the_body_ends_at_once(seen: Seen, version: str | None, at_once:
 
 @pytest.mark.parametrize(
     ("text", "version"),
-    [("1.14.2", (1, 14, 2)), ("1.13", (1, 13, 0)), ("0.15.3", (0, 15, 3)), ("1.14.2-rc1", (1, 14, 2)), ("", None), (None, None), ("main", None)],
+    [
+        ("1.14.2", (1, 14, 2)),
+        ("1.13", (1, 13, 0)),
+        ("0.15.3", (0, 15, 3)),
+        ("1.14.2-rc1", (1, 14, 2)),
+        ("", None),
+        (None, None),
+        ("main", None),
+    ],
     ids=str,
 )
 def test_server_version(text: str | None, version: tuple[int, ...] | None) -> None:

@@ -84,9 +84,7 @@ class AsyncCompletion:
         """
         if response_mode == "blocking":
             name = self._transport.settings.user_for(user)
-            operation = operations.send(
-                inputs, user=name, query=query, files=files, trace_id=trace_id, response_mode=response_mode
-            )
+            operation = operations.send(inputs, user=name, query=query, files=files, trace_id=trace_id, response_mode=response_mode)
             return fold_blocking(await self._transport.send(operation), Shape.MESSAGE)
         run = self.stream(
             inputs, user=user, query=query, files=files, trace_id=trace_id, split_thinking=split_thinking, audio=audio

@@ -18,9 +18,7 @@ class AsyncDatasets:
     def __init__(self, transport: AsyncTransport) -> None:
         self._transport = transport
 
-    async def retrieve(
-        self, dataset_id: str, query: str, *, retrieval_model: RetrievalModel | None = None
-    ) -> Retrieval:
+    async def retrieve(self, dataset_id: str, query: str, *, retrieval_model: RetrievalModel | None = None) -> Retrieval:
         """Search a knowledge base.
 
         Args:

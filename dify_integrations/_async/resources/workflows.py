@@ -88,9 +88,7 @@ class AsyncWorkflows:
                 inputs, user=name, workflow_id=workflow_id, files=files, trace_id=trace_id, response_mode=response_mode
             )
             return fold_blocking(await self._transport.send(operation), Shape.WORKFLOW)
-        run = self.stream(
-            inputs, user=user, workflow_id=workflow_id, files=files, trace_id=trace_id, split_thinking=split_thinking
-        )
+        run = self.stream(inputs, user=user, workflow_id=workflow_id, files=files, trace_id=trace_id, split_thinking=split_thinking)
         return await run.finish()
 
     async def stop(self, task_id: str, *, user: str | None = None) -> None:

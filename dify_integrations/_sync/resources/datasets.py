@@ -19,9 +19,7 @@ class Datasets:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def retrieve(
-        self, dataset_id: str, query: str, *, retrieval_model: RetrievalModel | None = None
-    ) -> Retrieval:
+    def retrieve(self, dataset_id: str, query: str, *, retrieval_model: RetrievalModel | None = None) -> Retrieval:
         """Search a knowledge base.
 
         Args:

@@ -89,9 +89,7 @@ class Workflows:
                 inputs, user=name, workflow_id=workflow_id, files=files, trace_id=trace_id, response_mode=response_mode
             )
             return fold_blocking(self._transport.send(operation), Shape.WORKFLOW)
-        run = self.stream(
-            inputs, user=user, workflow_id=workflow_id, files=files, trace_id=trace_id, split_thinking=split_thinking
-        )
+        run = self.stream(inputs, user=user, workflow_id=workflow_id, files=files, trace_id=trace_id, split_thinking=split_thinking)
         return run.finish()
 
     def stop(self, task_id: str, *, user: str | None = None) -> None:
