@@ -83,7 +83,7 @@ class Connection:
 
     def _body(self, headers: dict[str, str]) -> bytes:
         if headers.get("transfer-encoding") == "chunked":
-            while not self._buffer.endswith(b"0\r\n\r\n"):
+            while not (b"\r\n" + self._buffer).endswith(b"\r\n0\r\n\r\n"):
                 self._more()
             body, self._buffer = self._buffer, b""
             return body
