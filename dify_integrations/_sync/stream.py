@@ -103,11 +103,6 @@ class Run:
             self._fold.version = server_version(answer.headers.get("x-version"))
         return self
 
-    def _open_body(self) -> Body:
-        if self._body is None or self._closed:
-            raise StreamConsumed("this run was closed while it was read")
-        return self._body
-
     def __enter__(self) -> Self:
         return self.open()
 
@@ -238,6 +233,8 @@ class Run:
                             yield out
                         if fold.over:
                             break
+                    if fold.over:
+                        break
                 for out in last(fold.end()):
                     yield out
                 self._must_be_over()
@@ -256,15 +253,14 @@ class Run:
             self.close()
 
     def _read(self) -> bytes:
-        """The next bytes within what the clocks allow; `b""` at the end of the body or of the run."""
-        if self._fold.over:
-            return b""
-        clocks = self._clocks
+        """The next bytes within what the clocks allow; `b""` at the end of the body."""
+        clocks, body = self._clocks, self._body
+        if body is None or self._closed:
+            raise StreamConsumed("this run was closed while it was read")
         now = time.monotonic()
         if self._fold.verdict is Verdict.GRACE:
             clocks.grace(now)
         limit = clocks.next_read(now, self._decoder.beats, self._events)
-        body = self._open_body()
         try:
             if limit is None or limit >= self._socket_limit:
                 return body.read()

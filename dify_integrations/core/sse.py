@@ -69,6 +69,9 @@ class SSEDecoder:
         """
         if self._head is not None:
             chunk = self._skip_bom(chunk)
+        elif self._is_one_event(chunk):
+            self.beats += 1
+            return [("", chunk[6:-2])]
         if self._after_cr or b"\r" in chunk:
             chunk = self._normalise(chunk)
         if not chunk:
@@ -90,6 +93,18 @@ class SSEDecoder:
             self._hold(rest)
         self.beats += len(parts)
         return self._frames(parts)
+
+    def _is_one_event(self, chunk: bytes) -> bool:
+        """Whether this read is one whole event of Dify's only shape, as nearly every read of a live model's stream is."""
+        return (
+            not self._held
+            and chunk[:6] == b"data: "
+            and chunk[-2:] == b"\n\n"
+            and chunk.find(b"\n") == len(chunk) - 2
+            and b"\r" not in chunk
+            and len(chunk) <= self._limit
+            and not self._after_cr
+        )
 
     def _frames(self, parts: list[bytes]) -> list[Frame]:
         frames: list[Frame] = []

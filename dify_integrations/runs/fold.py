@@ -93,14 +93,10 @@ class Fold:
         self._collected: dict[str, Any] = {}  # tuples, by field of the result
         self._error: DifyError | None = None
         self._ended: Ended | None = None
+        self.over = False  # whether nothing more needs to be read
         self._learned = False
 
     # -- what the driver asks
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more needs to be read."""
-        return self._ended is not None
 
     @property
     def body_ends(self) -> bool:
@@ -116,7 +112,7 @@ class Fold:
     def feed(self, event: Event) -> Sequence[Item]:
         """The items this event means; `()` for pings, unknown events and events after the end."""
         handler = _HANDLERS.get(event.__class__)
-        if handler is None or self._ended is not None:
+        if handler is None or self.over:
             return ()
         if not self._learned:
             self._learn(event)
@@ -127,17 +123,18 @@ class Fold:
 
         When it did owe more, `over` stays false and the caller says what happened with `abort`.
         """
-        if self._ended is not None:
+        if self.over:
             return ()
         verdict = judge_end_of_body(self.verdict, self._seen)
         return () if verdict is None else self._close(verdict)
 
     def abort(self, error: DifyError) -> Sequence[Item]:
         """The stream broke off with `error`: close what is open."""
-        if self._ended is not None:
+        if self.over:
             return ()
         items = [*self._answer.flush(), *self._steps.close("interrupted", error.message)]
         self._ended = Ended("interrupted", error.message)
+        self.over = True
         return [*items, self._ended]
 
     def failure(self) -> DifyError | None:
@@ -283,6 +280,7 @@ class Fold:
         status = _ENDED[verdict]
         error = self._known.get("error") if verdict is Verdict.FAILED else None
         self._ended = Ended(status, error)
+        self.over = True
         open_status = status if status in ("failed", "stopped") else "interrupted"
         return [*self._answer.flush(), *self._steps.close(open_status, error), self._ended]
 
