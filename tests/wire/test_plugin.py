@@ -50,7 +50,11 @@ def recorded_arguments() -> dict[str, Any]:
     ids=lambda change: next(iter(change)),
 )
 def test_a_request_that_was_not_recorded_fails(change: dict[str, Any]) -> None:
-    with pytest.raises(Exception, match="(?i)no match for the request|no recorded interaction matches"), use_cassette(STREAM), Dify(**OPTIONS) as dify:
+    with (
+        pytest.raises(Exception, match="(?i)no match for the request|no recorded interaction matches"),
+        use_cassette(STREAM),
+        Dify(**OPTIONS) as dify,
+    ):
         dify.chat.send(**{**recorded_arguments(), **change})
 
 
