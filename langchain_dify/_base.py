@@ -7,9 +7,10 @@ free to travel, and reads it again where it arrives.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from langchain_core.language_models.base import LangSmithParams
 from langchain_core.runnables import RunnableConfig
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator, model_validator
 from typing_extensions import Self
@@ -102,6 +103,30 @@ class Connection(BaseModel):
         state = super().__getstate__()
         state["__pydantic_private__"] = {**(state["__pydantic_private__"] or {}), "_clients": None}
         return state
+
+
+class App(Connection):
+    """What the chat model and the text model share: the app, and what LangChain asks of every model."""
+
+    model: str = Field(default="dify", min_length=1, description="A name for the app, for traces.")
+    inputs: dict[str, Any] = Field(default_factory=dict, description="The app's variables, in every call.")
+    stop: list[str] | None = Field(default=None, description="Texts to stop at, on this side.")
+    trace_nodes: bool = Field(default=True, description="Show nodes, tools and retrievals as child runs.")
+
+    @property
+    def lc_attributes(self) -> dict[str, Any]:
+        return {"app_fingerprint": self.app_fingerprint}
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params: LangSmithParams = super()._get_ls_params(stop=stop, **kwargs)  # type: ignore[misc]  # LangChain's model is next
+        params["ls_provider"] = "dify"
+        params["ls_model_name"] = kwargs.get("model") or self.model
+        return params
+
+    def get_num_tokens(self, text: str) -> int:
+        """About how many tokens the text has: the app's tokenizer is not known here."""
+        count: Callable[[str], list[int]] | None = getattr(self, "custom_get_token_ids", None)
+        return len(count(text)) if count is not None else approximate_tokens(text)
 
 
 def with_configurable(kwargs: dict[str, Any], config: RunnableConfig, *names: str) -> dict[str, Any]:

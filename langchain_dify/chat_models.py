@@ -9,7 +9,6 @@ from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManager, AsyncCallbackManagerForLLMRun, CallbackManager, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
-from langchain_core.language_models.base import LangSmithParams
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
@@ -21,7 +20,7 @@ from dify_integrations import AsyncRun, InvalidArgument, Run, RunResult
 from dify_integrations.bridge.clients import app_fingerprint
 from dify_integrations.bridge.conversation import ConversationMode, Tips, plan
 
-from ._base import Connection, approximate_tokens
+from ._base import App
 from ._binding import Binding, schemas_of
 from ._entries import ScopedChatModel
 from ._mapping import Reading, Reply, message_of
@@ -42,7 +41,7 @@ class _Call:
     reading: Callable[[], Reading]
 
 
-class ChatDify(Connection, ScopedChatModel):
+class ChatDify(App, ScopedChatModel):
     """A chat model whose answers are a Dify app's.
 
     Setup:
@@ -72,16 +71,12 @@ class ChatDify(Connection, ScopedChatModel):
         as temperature are the app's. A run that somebody else stopped is an answer with `finish_reason` `stopped`.
     """
 
-    model: str = Field(default="dify", min_length=1, description="A name for the app, for traces.")
-    inputs: dict[str, Any] = Field(default_factory=dict, description="The app's variables, in every call.")
     conversation: ConversationMode = Field(
         default="auto", description="Continue the Dify conversation of the last answer, or render the history; see the guide."
     )
-    stop: list[str] | None = Field(default=None, description="Texts to stop at, on this side.")
     streaming: bool = Field(default=False, description="Stream inside `invoke` too.")
     split_thinking: bool = Field(default=False, description="Take `<think>…</think>` in the text for reasoning.")
     auto_generate_name: bool | None = Field(default=None, description="`False` saves Dify a call that titles conversations.")
-    trace_nodes: bool = Field(default=True, description="Show nodes, tools and retrievals as child runs.")
 
     _tips: Tips = PrivateAttr(default_factory=Tips)
 
@@ -108,22 +103,6 @@ class ChatDify(Connection, ScopedChatModel):
             "conversation": self.conversation,
             "stop": self.stop,
         }
-
-    @property
-    def lc_attributes(self) -> dict[str, Any]:
-        return {"app_fingerprint": self.app_fingerprint}
-
-    @override
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = super()._get_ls_params(stop=stop, **kwargs)
-        params["ls_provider"] = "dify"
-        params["ls_model_name"] = kwargs.get("model") or self.model
-        return params
-
-    @override
-    def get_num_tokens(self, text: str) -> int:
-        """About how many tokens the text has: the app's tokenizer is not known here."""
-        return len(self.custom_get_token_ids(text)) if self.custom_get_token_ids else approximate_tokens(text)
 
     @override
     def bind_tools(

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 from langchain_core.callbacks import AsyncCallbackManager, AsyncCallbackManagerForLLMRun, CallbackManager, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseLLM
-from langchain_core.language_models.base import LangSmithParams
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from langchain_core.runnables.config import get_executor_for_config
 from langchain_core.runnables.utils import gather_with_concurrency
@@ -18,34 +17,28 @@ from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
 from dify_integrations import AsyncRun, Run
-from dify_integrations.bridge.tool_schema import FormField, form_of
+from dify_integrations.bridge.form import form_of, prompt_variable
 from dify_integrations.models.apps import AppParameters
 
-from ._base import Connection, approximate_tokens
+from ._base import App
 from ._mapping import Continuation, Reading, Reply, generation_of
 from ._tracing import AsyncChildRuns, ManagerT, SyncChildRuns, manager_below
 from .errors import model_errors
 
-_TEXT_KINDS = ("text-input", "paragraph")
 
-
-class DifyLLM(Connection, BaseLLM):
+class DifyLLM(App, BaseLLM):
     """A text model whose texts are a Dify app's.
 
-    The prompt becomes the app's variable `prompt_key`: unless given, the one required text variable of the app's form,
-    or `query`. With `mode="chat"` it becomes the query of a chat app, every time in a new conversation.
+    The prompt becomes the app's variable `prompt_key`: unless given, `query` or the first required text variable of the
+    app's form. With `mode="chat"` it becomes the query of a chat app, every time in a new conversation.
 
     `generation_info` of the result holds `finish_reason`, `usage` and the ids, as `response_metadata` of `ChatDify` does.
     Per call: `llm.invoke("…", inputs={…}, user="bob")`.
     """
 
     mode: Literal["completion", "chat"] = Field(default="completion", description="Kind of app behind the key.")
-    model: str = Field(default="dify", min_length=1, description="A name for the app, for traces.")
     prompt_key: str | None = Field(default=None, description="Variable that takes the prompt; asked of the app unless given.")
-    inputs: dict[str, Any] = Field(default_factory=dict, description="The app's other variables, in every call.")
-    stop: list[str] | None = Field(default=None, description="Texts to stop at, on this side.")
     streaming: bool = Field(default=False, description="Tell callbacks every token inside `invoke` too.")
-    trace_nodes: bool = Field(default=True, description="Show nodes, tools and retrievals as child runs.")
 
     _key: str | None = PrivateAttr(default=None)
 
@@ -63,22 +56,6 @@ class DifyLLM(Connection, BaseLLM):
             "inputs": self.inputs,
             "stop": self.stop,
         }
-
-    @property
-    def lc_attributes(self) -> dict[str, Any]:
-        return {"app_fingerprint": self.app_fingerprint}
-
-    @override
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        params = super()._get_ls_params(stop=stop, **kwargs)
-        params["ls_provider"] = "dify"
-        params["ls_model_name"] = kwargs.get("model") or self.model
-        return params
-
-    @override
-    def get_num_tokens(self, text: str) -> int:
-        """About how many tokens the text has: the app's tokenizer is not known here."""
-        return len(self.custom_get_token_ids(text)) if self.custom_get_token_ids else approximate_tokens(text)
 
     @override
     def _generate(
@@ -209,10 +186,7 @@ class DifyLLM(Connection, BaseLLM):
         return {"inputs": inputs, "user": kwargs.get("user") or self.user, "files": kwargs.get("files") or ()}
 
     def _learn(self, parameters: AppParameters) -> str:
-        """The prompt's variable: the only required text variable of the app, or `query`."""
-        taken = {*self.inputs}
-        texts = [field for field in form_of(parameters) if _takes_prompt(field) and field.variable not in taken]
-        self._key = texts[0].variable if len(texts) == 1 else "query"
+        self._key = prompt_variable(form_of(parameters), taken=self.inputs)
         return self._key
 
     def _continuation(self, run: Run | AsyncRun, stop: list[str] | None) -> Continuation:
@@ -221,7 +195,3 @@ class DifyLLM(Connection, BaseLLM):
 
     def _root(self, run_manager: Any, kind: type[ManagerT]) -> ManagerT | None:
         return manager_below(run_manager, kind) if self.trace_nodes else None
-
-
-def _takes_prompt(field: FormField) -> bool:
-    return field.required and field.kind in _TEXT_KINDS

@@ -156,10 +156,14 @@ class DifyLLM(PromptedFunctionCalling):
             tracer=StepTracer(),
         )
 
+    # Not @abstractmethod: LlamaIndex makes a span of every override of an abstract method.
+
     def _run(self, call: Call) -> Run:
+        """The run of a call, not sent yet; each of the two classes has its own."""
         raise NotImplementedError
 
     async def _arun(self, call: Call) -> AsyncRun:
+        """The same, for code in an event loop."""
         raise NotImplementedError
 
     def _final(self, call: Call, result: RunResult, *, streaming: bool = False) -> ChatResponse:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from llama_index.core.base.llms.types import LLMMetadata
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 
+from dify_integrations.bridge.form import form_of, prompt_variable
+
 from ._base import Call, DifyLLM, ToolCalling
 
 if TYPE_CHECKING:
@@ -14,7 +16,6 @@ if TYPE_CHECKING:
 
     from dify_integrations import AsyncDify, AsyncRun, Dify, Run
     from dify_integrations.bridge.conversation import ConversationMode
-    from dify_integrations.models.apps import AppParameters
 
 
 class DifyChatLLM(DifyLLM):
@@ -189,12 +190,14 @@ class DifyCompletionLLM(DifyLLM):
 
     def _run(self, call: Call) -> Run:
         dify = self._clients.sync
-        self._found = self._found or self.prompt_variable or prompt_variable_of(dify.app.parameters())
+        self._found = self._found or self.prompt_variable or prompt_variable(form_of(dify.app.parameters()), taken=self.inputs)
         return dify.completion.stream(**self._arguments(call, self._found))
 
     async def _arun(self, call: Call) -> AsyncRun:
         dify = self._clients.asynchronous
-        self._found = self._found or self.prompt_variable or prompt_variable_of(await dify.app.parameters())
+        self._found = (
+            self._found or self.prompt_variable or prompt_variable(form_of(await dify.app.parameters()), taken=self.inputs)
+        )
         return dify.completion.stream(**self._arguments(call, self._found))
 
     def _arguments(self, call: Call, variable: str) -> dict[str, Any]:
@@ -204,18 +207,3 @@ class DifyCompletionLLM(DifyLLM):
             "files": call.files,
             "split_thinking": self.split_thinking,
         }
-
-
-def prompt_variable_of(parameters: AppParameters) -> str:
-    """The variable of a completion app that takes the prompt; `query` when nothing else offers itself."""
-    texts = [
-        field
-        for entry in parameters.user_input_form
-        for kind, field in entry.items()
-        if kind in ("text-input", "paragraph") and isinstance(field, dict) and field.get("variable")
-    ]
-    names = [str(field["variable"]) for field in texts]
-    required = [str(field["variable"]) for field in texts if field.get("required")]
-    if "query" in names or not names:
-        return "query"
-    return required[0] if required else names[0]

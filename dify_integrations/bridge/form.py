@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..core.jsonio import JsonObject, JsonValue
     from ..models.apps import AppParameters
 
+_TEXTS = frozenset({"text-input", "paragraph"})
 _NOT_SENT = frozenset({"external_data_tool"})  # the server fills these
 
 
@@ -52,6 +53,23 @@ def form_of(parameters: AppParameters) -> tuple[FormField, ...]:
     """The inputs a caller may give, in the form's order. Fields that the server fills itself are left out."""
     fields = (field for entry in parameters.user_input_form for field in _fields(entry))
     return tuple(field for field in fields if field.kind not in _NOT_SENT)
+
+
+def prompt_variable(fields: Iterable[FormField], taken: Collection[str] = ()) -> str:
+    """The variable of a completion app that takes a prompt.
+
+    Args:
+        fields: The app's form.
+        taken: Variables that have a value already.
+
+    Returns:
+        `query` when the form has it or has no text variable to offer; otherwise the first required text variable, or the
+        first text variable.
+    """
+    texts = [field for field in fields if field.kind in _TEXTS and field.variable not in taken]
+    names = [field.variable for field in texts]
+    required = [field.variable for field in texts if field.required]
+    return "query" if "query" in names else (required or names or ["query"])[0]
 
 
 def _fields(entry: Mapping[str, Any]) -> Iterator[FormField]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from dify_integrations.bridge.form import FormField, form_of
+from dify_integrations.bridge.form import FormField, form_of, prompt_variable
 from dify_integrations.core.jsonio import JsonObject
 from dify_integrations.models.apps import AppParameters
 
@@ -127,3 +127,24 @@ def test_recorded_forms() -> None:
     kinds = {field.kind for form in forms for field in form}
     assert kinds == {"text-input", "paragraph", "select", "number", "checkbox", "file", "file-list", "json_object"}
     assert all(field.raw["variable"] == field.variable and field.label for form in forms for field in form)
+
+
+def _text_field(name: str, *, required: bool = False, kind: str = "paragraph") -> dict[str, Any]:
+    return {kind: {"variable": name, "label": name, "required": required}}
+
+
+@pytest.mark.parametrize(
+    ("form", "taken", "expected"),
+    [
+        ([], (), "query"),
+        ([_text_field("topic"), _text_field("query")], (), "query"),
+        ([_text_field("topic"), _text_field("query")], ("query",), "topic"),
+        ([_text_field("tone"), _text_field("topic", required=True)], (), "topic"),
+        ([_text_field("tone"), _text_field("topic", kind="text-input")], (), "tone"),
+        ([_text_field("tone"), _text_field("topic")], ("tone",), "topic"),
+        ([{"number": {"variable": "n", "required": True}}, _text_field("topic")], (), "topic"),
+    ],
+)
+def test_the_variable_that_takes_a_prompt(form: list[dict[str, Any]], taken: tuple[str, ...], expected: str) -> None:
+    """`query`, else the first required text, else the first text; what has a value already is not asked."""
+    assert prompt_variable(form_of(AppParameters(user_input_form=form)), taken) == expected

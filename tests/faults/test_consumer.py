@@ -285,6 +285,7 @@ def test_a_stop_that_fails_does_not_show(side: Side, kind: Kind, caplog: pytest.
 
     server = endless(kind).__enter__()
     side.run(body, server.url)
+    assert server.stops == []
 
 
 async def close(iterator: object) -> None:

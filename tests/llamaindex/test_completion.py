@@ -11,9 +11,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.prompts import PromptTemplate
 
 from dify_integrations.local import Text, Turn
-from dify_integrations.models.apps import AppParameters
 from llamaindex_dify import DifyCompletionLLM
-from llamaindex_dify.llms import prompt_variable_of
 
 Serve = Callable[..., Any]
 
@@ -28,20 +26,6 @@ def echo(turn: Turn) -> list[Text]:
 
 def llm_of(served: Any, **options: Any) -> DifyCompletionLLM:
     return DifyCompletionLLM(api_key=served.app.api_key, base_url=served.server.base_url, user="ada", **options)
-
-
-@pytest.mark.parametrize(
-    ("form", "expected"),
-    [
-        ([], "query"),
-        ([text("topic"), text("query")], "query"),
-        ([text("tone"), text("topic", required=True)], "topic"),
-        ([text("tone"), text("topic", kind="text-input")], "tone"),
-        ([{"number": {"variable": "n", "required": True}}, text("topic")], "topic"),
-    ],
-)
-def test_the_prompt_variable_is_found(form: list[dict[str, Any]], expected: str) -> None:
-    assert prompt_variable_of(AppParameters(user_input_form=form)) == expected
 
 
 def test_the_prompt_goes_into_its_variable(serve: Serve) -> None:

@@ -82,14 +82,12 @@ class AsyncCompletion:
             ProviderError: The model failed.
             StreamInterrupted: The text broke off; `partial` holds what had arrived.
         """
+        options: dict[str, Any] = {"query": query, "files": files, "trace_id": trace_id}
         if response_mode == "blocking":
             name = self._transport.settings.user_for(user)
-            operation = operations.send(inputs, user=name, query=query, files=files, trace_id=trace_id, response_mode=response_mode)
+            operation = operations.send(inputs, user=name, response_mode=response_mode, **options)
             return fold_blocking(await self._transport.send(operation), Shape.MESSAGE)
-        run = self.stream(
-            inputs, user=user, query=query, files=files, trace_id=trace_id, split_thinking=split_thinking, audio=audio
-        )
-        return await run.finish()
+        return await self.stream(inputs, user=user, split_thinking=split_thinking, audio=audio, **options).finish()
 
     async def stop(self, task_id: str, *, user: str | None = None) -> None:
         """Ask Dify to stop a text; with another `user` than the text's own nothing happens, and nothing says so.

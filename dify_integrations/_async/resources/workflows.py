@@ -82,14 +82,12 @@ class AsyncWorkflows:
             StreamStalled: Dify 1.13 to 1.14.2 falls silent after inputs it refuses.
             StreamInterrupted: The stream broke off; the run itself goes on, see `detail`.
         """
+        options: dict[str, Any] = {"workflow_id": workflow_id, "files": files, "trace_id": trace_id}
         if response_mode == "blocking":
             name = self._transport.settings.user_for(user)
-            operation = operations.run(
-                inputs, user=name, workflow_id=workflow_id, files=files, trace_id=trace_id, response_mode=response_mode
-            )
+            operation = operations.run(inputs, user=name, response_mode=response_mode, **options)
             return fold_blocking(await self._transport.send(operation), Shape.WORKFLOW)
-        run = self.stream(inputs, user=user, workflow_id=workflow_id, files=files, trace_id=trace_id, split_thinking=split_thinking)
-        return await run.finish()
+        return await self.stream(inputs, user=user, split_thinking=split_thinking, **options).finish()
 
     async def stop(self, task_id: str, *, user: str | None = None) -> None:
         """Ask Dify to stop a run; it ends within about a second. Unknown task ids succeed too.

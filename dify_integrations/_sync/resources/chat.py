@@ -109,33 +109,19 @@ class Chat:
             ProviderError: The model failed.
             StreamInterrupted: The answer broke off; `partial` holds what had arrived.
         """
+        options: dict[str, Any] = {
+            "inputs": inputs,
+            "conversation_id": conversation_id,
+            "files": files,
+            "auto_generate_name": auto_generate_name,
+            "workflow_id": workflow_id,
+            "trace_id": trace_id,
+        }
         if response_mode == "blocking":
             name = self._transport.settings.user_for(user)
-            operation = operations.send(
-                query,
-                user=name,
-                inputs=inputs,
-                conversation_id=conversation_id,
-                files=files,
-                auto_generate_name=auto_generate_name,
-                workflow_id=workflow_id,
-                trace_id=trace_id,
-                response_mode=response_mode,
-            )
+            operation = operations.send(query, user=name, response_mode=response_mode, **options)
             return fold_blocking(self._transport.send(operation), Shape.MESSAGE)
-        run = self.stream(
-            query,
-            user=user,
-            inputs=inputs,
-            conversation_id=conversation_id,
-            files=files,
-            auto_generate_name=auto_generate_name,
-            workflow_id=workflow_id,
-            trace_id=trace_id,
-            split_thinking=split_thinking,
-            audio=audio,
-        )
-        return run.finish()
+        return self.stream(query, user=user, split_thinking=split_thinking, audio=audio, **options).finish()
 
     def stop(self, task_id: str, *, user: str | None = None) -> None:
         """Ask Dify to stop a turn; it ends within about a second with what it has.
