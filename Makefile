@@ -6,7 +6,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check
 PACKAGES = dify_integrations langchain_dify llamaindex_dify
 TYPED = $(PACKAGES) tests examples
 .DEFAULT_GOAL = check
-.PHONY: help demo test check format lint types twin twin-check docs wheel bench cassettes clean
+.PHONY: help demo test check format lint types twin twin-check docs wheel versions bench cassettes clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -17,7 +17,7 @@ demo: $(VENV)/.demo ## See Dify apps as LLM, retriever and tool in LangChain and
 test: $(VENV)/.test ## Run the tests
 	$(BIN)/python -m pytest -n 2 --cov --cov-fail-under=100
 
-check: format lint types twin-check docs wheel test ## Everything CI does; the tests come last
+check: format lint types twin-check docs wheel versions test ## Everything CI does; the tests come last
 
 format: $(VENV)/.lint ## Check the formatting (FIX=1 formats)
 	$(BIN)/ruff format $(if $(FIX),,--check) .
@@ -43,6 +43,9 @@ wheel: $(VENV)/.wheel ## Build the wheel and import it in an empty environment
 	$(BIN)/python -m build --wheel --outdir dist .
 	$(PYTHON) .ci/wheel.py dist
 
+versions: ## Run the quick tests on every other Python from 3.10 to 3.13 that is here
+	$(PYTHON) .ci/versions.py
+
 bench: $(VENV)/.test ## Measure against plain httpx in the same run
 	$(BIN)/python benchmarks/run.py
 
@@ -50,7 +53,7 @@ cassettes: $(VENV)/.test ## Record the cassettes again from a live server (DIFY_
 	$(BIN)/python .ci/cassettes.py cassettes/recorded
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) dist build site .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-3.* dist build site .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.made: .ci/make_venv.py
 	$(PYTHON) .ci/make_venv.py $(VENV)
