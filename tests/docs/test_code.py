@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -75,11 +76,33 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in headings, target
 
 
+def test_the_demo_plays_on_your_own_dify(server: LocalDify) -> None:
+    """With DIFY_BASE_URL and keys set nothing local is started; without the keys it says which it needs."""
+    address = {**os.environ, "DIFY_BASE_URL": server.base_url}
+    keys = {
+        "DIFY_CHAT_KEY": server.app("assistant").api_key,
+        "DIFY_CHATFLOW_KEY": server.app("helpdesk").api_key,
+        "DIFY_WORKFLOW_KEY": server.app("copywriter").api_key,
+        "DIFY_DATASET_API_KEY": server.dataset_api_key,
+        "DIFY_DATASET_ID": server.dataset("Handbook").id,
+    }
+    done = demo(address | keys)
+    assert done.returncode == 0, done.stderr
+    assert f"Dify at {server.base_url}" in done.stdout
+    assert "That was all six." in done.stdout
+    refused = demo(address)
+    assert refused.returncode != 0
+    assert all(name in refused.stderr for name in keys)
+
+
+def demo(environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "examples.demo"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120, env=environment)
+
+
 def test_the_demo_shows_all_six_scenes() -> None:
     """`make demo`, as it is called there: answers, sources, tool calls and the steps inside the apps."""
-    done = subprocess.run(
-        [sys.executable, "-m", "examples.demo"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
-    )
+    done = demo()
     assert done.returncode == 0, done.stderr
     out = " ".join(done.stdout.split())
     for number, title in enumerate(
