@@ -10,14 +10,17 @@ import atexit
 import logging
 import threading
 import time
+from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .core.operation import Operation
     from .settings import Settings
 
 log = logging.getLogger("dify_integrations")
+THREADS = 8
+"""How many stop calls are under way at once."""
 LIMIT_S = 5.0
 """No stop call takes longer than this."""
 EXIT_LIMIT_S = 2.0
@@ -25,23 +28,38 @@ EXIT_LIMIT_S = 2.0
 
 
 class StopSender:
-    """Sends stop calls, one short-lived thread each; streams are left early too rarely to keep one waiting."""
+    """Sends stop calls from a few short-lived threads; a thousand streams may be left at once."""
 
     def __init__(self) -> None:
+        self._calls: deque[tuple[Settings, Operation[None]]] = deque()
         self._threads: set[threading.Thread] = set()
         self._lock = threading.Lock()
 
-    def submit(self, settings: Settings, operation: Operation[None]) -> threading.Thread | None:
-        """Start sending; `None` when the interpreter is ending and no thread can be started."""
-        thread = threading.Thread(target=self._send, args=(settings, operation), name="dify-stop", daemon=True)
+    def submit(self, settings: Settings, operation: Operation[None]) -> None:
+        """Send as soon as one of the threads is free; nothing when the interpreter is ending and none can be started."""
         with self._lock:
+            self._calls.append((settings, operation))
+            if len(self._threads) >= THREADS:
+                return
+            thread = threading.Thread(target=self._work, name="dify-stop", daemon=True)
             self._threads.add(thread)
         try:
             thread.start()
         except RuntimeError:
-            self._forget(thread)
+            with self._lock:
+                self._threads.discard(thread)
+
+    def _work(self) -> None:
+        while (call := self._next()) is not None:
+            _send(*call)
+
+    def _next(self) -> tuple[Settings, Operation[None]] | None:
+        """The next call; without one, this thread is forgotten in the same moment."""
+        with self._lock:
+            if self._calls:
+                return self._calls.popleft()
+            self._threads.discard(threading.current_thread())
             return None
-        return thread
 
     def flush(self, timeout_s: float = EXIT_LIMIT_S) -> None:
         """Wait for stop calls under way, at most `timeout_s` for all together."""
@@ -51,26 +69,22 @@ class StopSender:
         for thread in waiting:
             thread.join(max(0.0, end - time.monotonic()))
 
-    def _send(self, settings: Settings, operation: Operation[Any]) -> None:
-        from ._sync.transport import Transport  # the transport imports nothing of this; a cycle otherwise
-        from .core.retry import RetryPolicy
-        from .settings import Timeouts
 
-        # Sent again after a failure that comes at once, never after a long silence.
-        retry = RetryPolicy(max_retries=1, total_s=0.25 * LIMIT_S)
-        clocks = Timeouts(connect_s=0.3 * LIMIT_S, write_s=0.3 * LIMIT_S, pool_s=None, read_s=0.45 * LIMIT_S, idle_s=None)
-        transport = Transport(replace(settings, timeouts=clocks, retry=retry))
-        try:
-            transport.send(operation)
-        except Exception as error:  # a stop is a courtesy; its failure must not surface anywhere else
-            log.info("%s could not be delivered: %s", operation.id, type(error).__name__)
-        finally:
-            transport.close()
-            self._forget(threading.current_thread())
+def _send(settings: Settings, operation: Operation[None]) -> None:
+    from ._sync.transport import Transport  # the transport imports nothing of this; a cycle otherwise
+    from .core.retry import RetryPolicy
+    from .settings import Timeouts
 
-    def _forget(self, thread: threading.Thread) -> None:
-        with self._lock:
-            self._threads.discard(thread)
+    # Sent again after a failure that comes at once, never after a long silence.
+    retry = RetryPolicy(max_retries=1, total_s=0.25 * LIMIT_S)
+    clocks = Timeouts(connect_s=0.3 * LIMIT_S, write_s=0.3 * LIMIT_S, pool_s=None, read_s=0.45 * LIMIT_S, idle_s=None)
+    transport = Transport(replace(settings, timeouts=clocks, retry=retry))
+    try:
+        transport.send(operation)
+    except Exception as error:  # a stop is a courtesy; its failure must not surface anywhere else
+        log.info("%s could not be delivered: %s", operation.id, type(error).__name__)
+    finally:
+        transport.close()
 
 
 SENDER = StopSender()

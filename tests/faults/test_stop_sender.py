@@ -33,10 +33,8 @@ def test_a_stop_call_takes_no_longer_than_its_limit(serve: Serve, monkeypatch: p
     server = serve(ok(), on_accept=[(silent,)] * 10)
     sender = _stop.StopSender()
     began = time.monotonic()
-    thread = sender.submit(settings(server), STOP)
-    assert thread is not None
-    thread.join(3)
-    assert not thread.is_alive()
+    sender.submit(settings(server), STOP)
+    sender.flush(3)
     assert time.monotonic() - began < 0.5
     assert server.accepted == 1
 
@@ -44,9 +42,9 @@ def test_a_stop_call_takes_no_longer_than_its_limit(serve: Serve, monkeypatch: p
 def test_a_stop_call_that_fails_at_once_is_repeated(serve: Serve) -> None:
     """A broken connection is no reason to let a run go on."""
     server = serve(ok(), on_accept=[(reset,)])
-    thread = _stop.StopSender().submit(settings(server), STOP)
-    assert thread is not None
-    thread.join(3)
+    sender = _stop.StopSender()
+    sender.submit(settings(server), STOP)
+    sender.flush(3)
     assert len(server.stops) == 1
 
 
@@ -55,23 +53,41 @@ def test_waiting_at_the_end_is_bounded_for_all_together(monkeypatch: pytest.Monk
     monkeypatch.setattr(_stop, "LIMIT_S", 1.0)
     sender = _stop.StopSender()
     with FaultServer(ok(), on_accept=[(silent,)] * 10) as server:
-        threads = [sender.submit(settings(server), STOP) for _ in range(5)]
+        for _ in range(5):
+            sender.submit(settings(server), STOP)
         assert server.wait_until(lambda: server.accepted == 5)
         began = time.monotonic()
         sender.flush(0.08)
         assert time.monotonic() - began < 0.25
-    for thread in threads:
-        assert thread is not None
-        thread.join(3)
+    sender.flush(3)
+
+
+def test_a_thousand_streams_left_at_once_take_a_few_threads(serve: Serve) -> None:
+    """Every stop call goes out, eight at a time."""
+    server = serve(*[ok()] * 100)
+    sender = _stop.StopSender()
+    most = 0
+    for _ in range(100):
+        sender.submit(settings(server), STOP)
+        most = max(most, sum(thread.name == "dify-stop" for thread in threading.enumerate()))
+    sender.flush(10)
+    assert len(server.stops) == 100
+    assert most <= 8 + 1  # one may be of a test before
 
 
 def test_no_thread_at_the_end_of_the_interpreter(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When no thread can be started any more, nothing is sent and nothing raised."""
+    """When no thread can be started nothing is raised, and the call goes out with the next that can."""
 
     def refuse(_: threading.Thread) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    server = serve(ok(), ok())
     sender = _stop.StopSender()
-    assert sender.submit(read(api_key=KEY), STOP) is None
-    sender.flush(0.01)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        sender.submit(settings(server), STOP)
+        sender.flush(0.01)
+    assert server.stops == []
+    sender.submit(settings(server), STOP)
+    sender.flush(3)
+    assert len(server.stops) == 2
