@@ -193,8 +193,9 @@ class BadRequest(APIError):
 
 
 class ProviderError(BadRequest):
-    """The model provider behind the app is not set up, refused, or failed: `provider_not_initialize`,
-    `model_currently_not_support`, `completion_request_error`.
+    """The model provider behind the app is not set up, refused, or failed.
+
+    Codes: `provider_not_initialize`, `model_currently_not_support`, `completion_request_error`.
     """
 
 

@@ -24,8 +24,9 @@ _DOCUMENT = {
 
 @dataclass(frozen=True, slots=True)
 class FileInput:
-    """A file for `files=` or for a file variable in `inputs=`. Make one with `from_bytes`, `from_path`, `from_url` or
-    `uploaded`; strings are never opened as paths.
+    """A file for `files=` or for a file variable in `inputs=`.
+
+    Make one with `from_bytes`, `from_path`, `from_url` or `uploaded`; strings are never opened as paths.
 
     Attributes:
         type: `image`, `document`, `audio`, `video` or `custom`; servers ≥ 1.3 refuse a wrong one.

@@ -9,6 +9,7 @@ from typing import Any
 
 from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.base.response.schema import RESPONSE_TYPE
+from llama_index.core.bridge.pydantic import Field
 from llama_index.core.instrumentation.span import BaseSpan
 from llama_index.core.instrumentation.span_handlers import BaseSpanHandler
 from llama_index.core.llms import ChatMessage
@@ -22,9 +23,9 @@ from llamaindex_dify import DifyChatLLM, DifyRetriever, DifyWorkflowTool
 class StepSpans(BaseSpanHandler[BaseSpan]):
     """Collects the spans of Dify steps: what ran inside the app, under which span, how long."""
 
-    lines: list[str] = []
-    depths: dict[str, int] = {}
-    begun: dict[str, tuple[int, float]] = {}
+    lines: list[str] = Field(default_factory=list)
+    depths: dict[str, int] = Field(default_factory=dict)
+    begun: dict[str, tuple[int, float]] = Field(default_factory=dict)
 
     def new_span(
         self,

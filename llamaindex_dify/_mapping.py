@@ -239,8 +239,9 @@ def node_of(hit: Hit) -> NodeWithScore:
 
 
 def child_nodes_of(hit: Hit) -> list[NodeWithScore]:
-    """The exact hits inside a parent passage, each with the passage in `metadata["parent_content"]`; the passage itself
-    where the knowledge base has no children.
+    """The exact hits inside a parent passage, each with the passage in `metadata["parent_content"]`.
+
+    The passage itself where the knowledge base has no children.
     """
     nodes = []
     for child in hit.children:

@@ -146,8 +146,7 @@ def paragraphs(text: str) -> list[str]:
     """The paragraphs of a text; headings join what follows them and long paragraphs are cut between sentences."""
     pieces: list[str] = []
     heading = ""
-    for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")):
-        block = block.strip()
+    for block in map(str.strip, re.split(r"\n\s*\n", text.replace("\r\n", "\n"))):
         if block.startswith("#") and "\n" not in block:
             heading = f"{heading}\n{block}".strip()
         elif block:

@@ -34,8 +34,7 @@ def obey(prompt: str) -> str | None:
 def offered_tools(prompt: str) -> list[dict[str, Any]]:
     """The tool definitions in a prompt, in order."""
     tools = []
-    for line in prompt.splitlines():
-        line = line.strip().lstrip("-* ")
+    for line in (line.strip().lstrip("-* ") for line in prompt.splitlines()):
         if line.startswith("{"):
             try:
                 value = json.loads(line)
