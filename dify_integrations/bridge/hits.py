@@ -58,10 +58,13 @@ def hits_of(retrieval: Retrieval, dataset_id: str) -> list[Hit]:
 
 
 def _hit(record: Record, dataset_id: str) -> Hit:
-    segment, document = record.segment, record.segment.document
+    segment = record.segment
+    if segment is None:
+        return _external(record, dataset_id)
+    document = segment.document
     text = f"{segment.content}\n{segment.answer}" if segment.answer else segment.content
     return Hit(
-        id=segment.id or str(uuid5(NAMESPACE_URL, f"{dataset_id}\n{text}")),
+        id=segment.id or _id_of(dataset_id, text),
         text=text,
         score=record.score,
         dataset_id=dataset_id,
@@ -75,6 +78,23 @@ def _hit(record: Record, dataset_id: str) -> Hit:
         files=tuple(record.files),
         summary=record.summary,
     )
+
+
+def _external(record: Record, dataset_id: str) -> Hit:
+    """A passage of an external knowledge base: no segment, no ids, so its own words give it one."""
+    text, title = record.content or "", record.title or ""
+    return Hit(
+        id=_id_of(dataset_id, f"{title}\n{text}"),
+        text=text,
+        score=record.score,
+        dataset_id=dataset_id,
+        document_name=title,
+        document_metadata=dict(record.metadata or {}),
+    )
+
+
+def _id_of(dataset_id: str, words: str) -> str:
+    return str(uuid5(NAMESPACE_URL, f"{dataset_id}\n{words}"))
 
 
 def fit_query(query: str, policy: OnLongQuery) -> list[str]:

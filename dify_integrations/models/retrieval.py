@@ -88,18 +88,22 @@ class Record(Model):
     """One hit.
 
     Attributes:
-        segment: The passage.
+        segment: The passage; `None` in the records of an external knowledge base.
         score: Relevance; 0 or `None` for keyword search; not comparable between methods.
         child_chunks: The exact hits inside a parent passage; `[]` without parent-child indexing.
         files: Images of the passage.
         summary: When hit through the summary index.
+        content, title, metadata: The passage of an external knowledge base, which has no segments.
     """
 
-    segment: RecordSegment
+    segment: RecordSegment | None = None
     score: float | None = None
     child_chunks: list[dict[str, Any]] = Field(default_factory=list)
     files: list[dict[str, Any]] = Field(default_factory=list)
     summary: str | None = None
+    content: str | None = None
+    title: str | None = None
+    metadata: dict[str, Any] | None = None
 
     @field_validator("child_chunks", "files", mode="before")
     @classmethod

@@ -224,3 +224,20 @@ def test_an_economy_knowledge_base_is_searched_by_keyword_unless_told_otherwise(
     forced = retrieval_model(SearchOptions(search_method="semantic_search"), economy)
     assert found is not None and found.search_method == "keyword_search"
     assert forced is not None and forced.search_method == "semantic_search"
+
+
+def test_records_of_an_external_knowledge_base_have_no_segment() -> None:
+    """Title and words stand in the record; the id is the same in every query, and another for other words."""
+    record = {"content": "Kayaks float.", "title": "boats.md", "score": 0.5, "metadata": {"lang": "en"}}
+    first, again, other, bare = hits_of(
+        Retrieval.model_validate({"records": [record, record, {**record, "content": "Canoes float."}, {}]}), "kb"
+    )
+    assert (first.text, first.document_name, first.score, first.document_metadata) == (
+        "Kayaks float.",
+        "boats.md",
+        0.5,
+        {"lang": "en"},
+    )
+    assert first.id == again.id
+    assert first.id != other.id
+    assert (bare.text, bare.score) == ("", None)
