@@ -3,7 +3,7 @@
 try:
     import langchain_core  # noqa: F401
 except ImportError as error:
-    raise ImportError('install with pip install "dify-integrations[langchain]"') from error
+    raise ImportError('langchain_dify needs langchain-core: install with `pip install "dify-integrations[langchain]"`') from error
 
 from .chat_models import ChatDify
 from .llms import DifyLLM

@@ -29,7 +29,7 @@ def ran(code: str) -> str:
 
 
 def test_without_langchain_core_the_message_says_what_to_install() -> None:
-    assert ran(BLOCKED) == 'install with pip install "dify-integrations[langchain]"'
+    assert ran(BLOCKED) == 'langchain_dify needs langchain-core: install with `pip install "dify-integrations[langchain]"`'
 
 
 def test_only_langchain_core_is_imported() -> None:
