@@ -156,15 +156,12 @@ class DifyLLM(PromptedFunctionCalling):
             tracer=StepTracer(),
         )
 
-    # Not @abstractmethod: LlamaIndex makes a span of every override of an abstract method.
+    if TYPE_CHECKING:
+        # Each of the two classes has its own. Not @abstractmethod: LlamaIndex makes a span of every override of one.
 
-    def _run(self, call: Call) -> Run:
-        """The run of a call, not sent yet; each of the two classes has its own."""
-        raise NotImplementedError
+        def _run(self, call: Call) -> Run: ...
 
-    async def _arun(self, call: Call) -> AsyncRun:
-        """The same, for code in an event loop."""
-        raise NotImplementedError
+        async def _arun(self, call: Call) -> AsyncRun: ...
 
     def _final(self, call: Call, result: RunResult, *, streaming: bool = False) -> ChatResponse:
         if result.conversation_id:

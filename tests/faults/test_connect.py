@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dify_integrations import AsyncDify, ConnectFailed, RetryPolicy, Timeouts, TLSFailed
-from tests.faults.certificates import self_signed
+from tests.faults.certificates import unknown_authority
 from tests.faults.conftest import Serve
 from tests.faults.server import FaultServer
 from tests.faults.sides import QUICK, Side
@@ -155,7 +155,7 @@ def test_tls_to_a_plain_port(any_side: Side, call: Call, serve: Serve) -> None:
     assert server.accepted == 1
 
 
-def test_self_signed_certificate(any_side: Side, call: Call, serve: Serve, tls: tuple[ssl.SSLContext, str]) -> None:
+def test_certificate_of_an_unknown_authority(any_side: Side, call: Call, serve: Serve, tls: tuple[ssl.SSLContext, str]) -> None:
     """An unknown authority is a TLS failure, tried once, and the message says how to pass one."""
     server = serve(ok(), tls=tls[0])
     error = any_side.error(call, server.url)
@@ -183,7 +183,7 @@ def test_an_authority_of_ones_own(side: Side, serve: Serve, tls: tuple[ssl.SSLCo
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, str]:
     """A server's context and the certificate to trust."""
-    context, certificate = self_signed(tmp_path_factory.mktemp("tls"))
+    context, certificate = unknown_authority(tmp_path_factory.mktemp("tls"))
     return context, str(certificate)
 
 

@@ -57,10 +57,11 @@ def test_pings_come_on_a_grid_while_nothing_is_said(serve: Serve, mode: str) -> 
     with served.stream() as response:
         chunks = response.iter_raw()
         read_until(chunks, b'"a"')
-        read_until(chunks, b"event: ping\n\n")
-        read_until(chunks, b"event: ping\n\n")
+        silence = read_until(chunks, b"event: ping\n\n") + read_until(chunks, b"event: ping\n\n")
+        assert silence.count(b"event: ping\n\n") == 2
+        assert b'"b"' not in silence
         gate.set()
-        read_until(chunks, b'"b"')
+        assert b'"b"' in read_until(chunks, b'"b"')
 
 
 def test_pings_fall_between_flowing_tokens(serve: Serve) -> None:
