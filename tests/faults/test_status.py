@@ -11,7 +11,7 @@ import pytest
 from dify_integrations import errors as e
 from tests.faults.conftest import Serve
 from tests.faults.sides import KEY, Side
-from tests.faults.wire import CHAT, LAST, Kind, answer, chunk, head, ok
+from tests.faults.wire import CHAT, LAST, Kind, answer, chunk, closing, head, ok
 
 HTML = b"<html><head><title>502 Bad Gateway</title></head><body>" + b"nginx " * 1000 + b"</body></html>"
 IN_AN_HOUR = format_datetime(datetime.now(timezone.utc) + timedelta(hours=1), usegmt=True)
@@ -92,7 +92,7 @@ ROWS = {
 @pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
 def test_answer_to_a_generation(side: Side, kind: Kind, row: Row, serve: Serve) -> None:
     """Class, status and code; a short message without the key; sent again only when it surely did not start."""
-    server = serve((row.data,))
+    server = serve((closing(row.data),))
     error = side.error(lambda dify: kind.start(dify).finish(), server.url)
     assert type(error) is row.cls
     assert isinstance(error, e.APIError)
@@ -107,7 +107,7 @@ def test_answer_to_a_generation(side: Side, kind: Kind, row: Row, serve: Serve) 
 @pytest.mark.parametrize("status", [408, 500, 502, 503, 504])
 def test_passing_failures_of_repeatable_calls(side: Side, status: int, serve: Serve) -> None:
     """A read-only call outlives them."""
-    server = serve((answer(status, HTML),), (answer(status),), ok())
+    server = serve((closing(answer(status, HTML)),), (closing(answer(status)),), ok())
     assert side.run(lambda dify: dify.app.info(), server.url).name == "app"
     assert len(server.requests) == 3
 
@@ -145,7 +145,7 @@ RETRY_AFTER = {
 def test_retry_after_is_on_the_error(side: Side, header: str | None, expected: float | None, serve: Serve) -> None:
     """Too long a wait raises at once, with the value; nonsense counts as none."""
     headers = {} if header is None else {"Retry_After": header}
-    server = serve((answer(429, b"", **headers),))
+    server = serve((closing(answer(429, b"", **headers)),))
     error = side.error(lambda dify: dify.chat.send("hi"), server.url)
     assert isinstance(error, e.TooManyRequests)
     assert error.retry_after_s == expected
@@ -171,7 +171,7 @@ def test_two_retry_after_headers(side: Side, serve: Serve) -> None:
 
 def test_a_short_retry_after_is_obeyed(side: Side, serve: Serve) -> None:
     """The generation is sent again after the wait, and succeeds."""
-    server = serve((answer(429, b"", Retry_After="0.05"),), (head(), chunk(CHAT.whole), LAST))
+    server = serve((closing(answer(429, b"", Retry_After="0.05")),), (head(), chunk(CHAT.whole), LAST))
     result = side.run(lambda dify: dify.chat.send("hi"), server.url)
     assert (result.text, result.attempts) == ("Hello", 2)
     assert server.requests[1].at - server.requests[0].at >= 0.05

@@ -13,7 +13,7 @@ from dify_integrations.operations import files as operations
 from tests.faults.conftest import Serve
 from tests.faults.server import reset
 from tests.faults.sides import Side
-from tests.faults.wire import answer
+from tests.faults.wire import answer, closing
 
 UPLOADED = {
     "id": "f-1",
@@ -53,7 +53,7 @@ def test_path(side: Side, tmp_path: Path, serve: Serve) -> None:
     assert int(request.headers["content-length"]) == len(request.body)
 
 
-@pytest.mark.parametrize("script", [(reset,), (answer(429),), (answer(503),)], ids=["reset", "429", "503"])
+@pytest.mark.parametrize("script", [(reset,), (closing(answer(429)),), (closing(answer(503)),)], ids=["reset", "429", "503"])
 def test_an_open_file_is_never_sent_again(side: Side, tmp_path: Path, script: tuple[object, ...], serve: Serve) -> None:
     """It is half read, whatever the failure says; and it is closed all the same."""
     path = tmp_path / "a.txt"
@@ -66,7 +66,7 @@ def test_an_open_file_is_never_sent_again(side: Side, tmp_path: Path, script: tu
 def test_bytes_are_sent_again_when_nothing_had_started(side: Side, serve: Serve) -> None:
     """A 429 did not start, and bytes can be sent again; a reset may have started."""
     file = FileInput.from_bytes(b"abc", "a.txt")
-    server = serve((answer(429),), DONE)
+    server = serve((closing(answer(429)),), DONE)
     assert side.run(lambda dify: dify.files.upload(file), server.url).id == "f-1"
     broken = serve((reset,))
     assert isinstance(side.error(lambda dify: dify.files.upload(file), broken.url), ConnectionDropped)
@@ -88,7 +88,7 @@ class Pipe(io.RawIOBase):
 
 def test_a_stream_without_a_length(side: Side, serve: Serve) -> None:
     """A pipe is sent in chunks, and never again."""
-    server = serve((answer(429),))
+    server = serve((closing(answer(429)),))
 
     def operation() -> object:
         pipe = cast("BinaryIO", io.BufferedReader(Pipe(b"abc")))

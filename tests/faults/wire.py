@@ -24,6 +24,11 @@ def answer(status: int, body: bytes | dict[str, Any] = b"", **headers: str) -> b
     return head.encode("latin-1") + b"\r\n\r\n" + body
 
 
+def closing(data: bytes) -> bytes:
+    """An answer that says that its connection ends, as it does: a repetition must not meet the dying one (see test_pool)."""
+    return data.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+
+
 def ok(body: dict[str, Any] | None = None) -> tuple[Act, ...]:
     """A script: the answer of `/info`, on a connection that is kept."""
     return (answer(200, {"name": "app"} if body is None else body), keep)
