@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import mimetypes
 from dataclasses import dataclass, field
+from io import TextIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, cast
 from urllib.parse import urlsplit
 
 from .errors import InvalidArgument
@@ -26,21 +27,20 @@ _DOCUMENT = {
 class FileInput:
     """A file for `files=` or for a file variable in `inputs=`.
 
-    Make one with `from_bytes`, `from_path`, `from_url` or `uploaded`; strings are never opened as paths.
+    Make one with `from_bytes`, `from_path`, `from_file`, `from_url` or `uploaded`; strings are never opened as paths.
 
     Attributes:
         type: `image`, `document`, `audio`, `video` or `custom`; servers ≥ 1.3 refuse a wrong one.
         url: Remote address, which the server fetches.
         upload_file_id: Id of an upload, owned by the `user` who made it.
-        content, path: Local content, sent by `dify.files.upload`.
+        content: Local content: bytes, a path or an open binary file; uploaded on the way, or by `dify.files.upload`.
         filename, mime_type: Of local content.
     """
 
     type: str
     url: str = ""
     upload_file_id: str = ""
-    content: bytes | None = field(default=None, repr=False)
-    path: Path | None = None
+    content: bytes | Path | BinaryIO | None = field(default=None, repr=False)
     filename: str = ""
     mime_type: str = ""
 
@@ -59,7 +59,19 @@ class FileInput:
         """
         if not isinstance(path, Path) or not path.is_file():
             raise InvalidArgument("from_path takes a pathlib.Path to an existing file")
-        return cls(type or type_of(path.name), path=path, filename=path.name, mime_type=mime_type or mime_of(path.name))
+        return cls(type or type_of(path.name), content=path, filename=path.name, mime_type=mime_type or mime_of(path.name))
+
+    @classmethod
+    def from_file(cls, file: BinaryIO, filename: str, *, type: str | None = None, mime_type: str | None = None) -> FileInput:
+        """An open binary file, read from its beginning while it is sent, and left open.
+
+        Raises:
+            InvalidArgument: `file` cannot be read, or gives text.
+        """
+        _check_name(filename)
+        if not hasattr(file, "read") or isinstance(cast("object", file), TextIOBase):
+            raise InvalidArgument("from_file takes a file opened in binary mode")
+        return cls(type or type_of(filename), content=file, filename=filename, mime_type=mime_type or mime_of(filename))
 
     @classmethod
     def from_url(cls, url: str, *, type: str | None = None) -> FileInput:
@@ -81,7 +93,7 @@ class FileInput:
     @property
     def is_local(self) -> bool:
         """Whether it must be uploaded before a run can use it."""
-        return self.content is not None or self.path is not None
+        return self.content is not None
 
     def to_wire(self) -> JsonObject:
         """The object the API takes.

@@ -19,12 +19,19 @@ if TYPE_CHECKING:
     import httpx
     from typing_extensions import Self
 
+    from .resources.annotations import AsyncAnnotations
     from .resources.app import AsyncApp
+    from .resources.audio import AsyncAudio
     from .resources.chat import AsyncChat
     from .resources.completion import AsyncCompletion
+    from .resources.conversations import AsyncConversations
     from .resources.datasets import AsyncDatasets
+    from .resources.end_users import AsyncEndUsers
+    from .resources.feedback import AsyncFeedback
     from .resources.files import AsyncFiles
+    from .resources.forms import AsyncForms
     from .resources.messages import AsyncMessages
+    from .resources.models import AsyncModels
     from .resources.workflows import AsyncWorkflows
 
 
@@ -143,6 +150,55 @@ class AsyncDify:
         from .resources.datasets import AsyncDatasets
 
         return AsyncDatasets(self._transport)
+
+    @cached_property
+    def conversations(self) -> AsyncConversations:
+        """Conversations and their variables."""
+        from .resources.conversations import AsyncConversations
+
+        return AsyncConversations(self._transport)
+
+    @cached_property
+    def feedback(self) -> AsyncFeedback:
+        """Likes and dislikes."""
+        from .resources.feedback import AsyncFeedback
+
+        return AsyncFeedback(self._transport)
+
+    @cached_property
+    def annotations(self) -> AsyncAnnotations:
+        """Questions answered without a model."""
+        from .resources.annotations import AsyncAnnotations
+
+        return AsyncAnnotations(self._transport)
+
+    @cached_property
+    def audio(self) -> AsyncAudio:
+        """Speech to text and text to speech."""
+        from .resources.audio import AsyncAudio
+
+        return AsyncAudio(self._transport)
+
+    @cached_property
+    def end_users(self) -> AsyncEndUsers:
+        """Whom Dify knows by your `user` identifiers."""
+        from .resources.end_users import AsyncEndUsers
+
+        return AsyncEndUsers(self._transport)
+
+    @cached_property
+    def forms(self) -> AsyncForms:
+        """Forms of runs that wait for a person."""
+        from .resources.forms import AsyncForms
+
+        return AsyncForms(self._transport)
+
+    @cached_property
+    def models(self) -> AsyncModels:
+        """The workspace's models; needs the knowledge key."""
+        from .resources.models import AsyncModels
+
+        return AsyncModels(self._transport)
 
     @property
     def settings(self) -> Settings:

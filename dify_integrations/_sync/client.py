@@ -20,12 +20,19 @@ if TYPE_CHECKING:
     import httpx
     from typing_extensions import Self
 
+    from .resources.annotations import Annotations
     from .resources.app import App
+    from .resources.audio import Audio
     from .resources.chat import Chat
     from .resources.completion import Completion
+    from .resources.conversations import Conversations
     from .resources.datasets import Datasets
+    from .resources.end_users import EndUsers
+    from .resources.feedback import Feedback
     from .resources.files import Files
+    from .resources.forms import Forms
     from .resources.messages import Messages
+    from .resources.models import Models
     from .resources.workflows import Workflows
 
 
@@ -144,6 +151,55 @@ class Dify:
         from .resources.datasets import Datasets
 
         return Datasets(self._transport)
+
+    @cached_property
+    def conversations(self) -> Conversations:
+        """Conversations and their variables."""
+        from .resources.conversations import Conversations
+
+        return Conversations(self._transport)
+
+    @cached_property
+    def feedback(self) -> Feedback:
+        """Likes and dislikes."""
+        from .resources.feedback import Feedback
+
+        return Feedback(self._transport)
+
+    @cached_property
+    def annotations(self) -> Annotations:
+        """Questions answered without a model."""
+        from .resources.annotations import Annotations
+
+        return Annotations(self._transport)
+
+    @cached_property
+    def audio(self) -> Audio:
+        """Speech to text and text to speech."""
+        from .resources.audio import Audio
+
+        return Audio(self._transport)
+
+    @cached_property
+    def end_users(self) -> EndUsers:
+        """Whom Dify knows by your `user` identifiers."""
+        from .resources.end_users import EndUsers
+
+        return EndUsers(self._transport)
+
+    @cached_property
+    def forms(self) -> Forms:
+        """Forms of runs that wait for a person."""
+        from .resources.forms import Forms
+
+        return Forms(self._transport)
+
+    @cached_property
+    def models(self) -> Models:
+        """The workspace's models; needs the knowledge key."""
+        from .resources.models import Models
+
+        return Models(self._transport)
 
     @property
     def settings(self) -> Settings:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import random
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 import httpx
 
@@ -22,7 +23,7 @@ from ..core.budget import RetryBudget
 from ..core.exchange import Send, Wait, exchange
 from ..core.operation import Answer, Operation
 from ..core.request import body_bytes
-from ..errors import BodyTooLarge, ProtocolError, TransportError, UnexpectedContent
+from ..errors import BodyTooLarge, InvalidArgument, ProtocolError, TransportError, UnexpectedContent
 from .connections import Connections, httpx_timeout
 from .waiting import settle, shut, sleep, within
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..core.exchange import Outcome
-    from ..core.request import Request
+    from ..core.request import FilePart, Request
     from ..settings import Settings
 
 T = TypeVar("T")
@@ -73,7 +74,11 @@ class Transport:
         return operation.read(self._drive(operation))
 
     def open(self, operation: Operation[Any], deadline_s: float | None = None) -> Answer:
-        """Send a streaming operation, within `deadline_s`; the answer's `stream` is an open `Body`, for the caller to close."""
+        """Send a streaming operation or a download, within `deadline_s`.
+
+        Returns:
+            The answer; its `stream` is an open `Body`, for the caller to close.
+        """
         return self._drive(operation, deadline_s)
 
     def close(self) -> None:
@@ -108,14 +113,15 @@ class Transport:
     def _attempt(self, step: Send, operation: Operation[Any]) -> Outcome:
         try:
             client = self._given or self._pool.current()
-            request = self._build(client, step.request, streams=operation.streams)
-            response = client.send(request, stream=True, follow_redirects=False, auth=None)
+            with ExitStack() as opened:
+                request = self._build(client, step.request, opened, streams=operation.streams)
+                response = client.send(request, stream=True, follow_redirects=False, auth=None)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             return transport_error(error, self.settings)
         body = Body(response, self.settings)
         headers = {name.lower(): value for name, value in response.headers.items()}
         answer = Answer(response.status_code, headers, stream=body)
-        if operation.streams and answer.status == 200 and answer.content_type == "text/event-stream":
+        if answer.status == 200 and (operation.downloads or (operation.streams and answer.content_type == "text/event-stream")):
             return answer
         try:
             content = body.whole()
@@ -123,27 +129,43 @@ class Transport:
             return error
         return Answer(answer.status, headers, content)
 
-    def _build(self, client: httpx.Client, request: Request, *, streams: bool) -> httpx.Request:
+    def _build(self, client: httpx.Client, request: Request, opened: ExitStack, *, streams: bool) -> httpx.Request:
+        """The request for httpx; files it opens are closed with `opened`."""
         settings = self.settings
-        headers = {
-            "User-Agent": f"dify-integrations/{__version__}",
-            **settings.headers,
-            **request.headers,
-            "Authorization": f"Bearer {settings.key_for(request.key)}",
+        timeout = httpx_timeout(settings, streams=streams)
+        # A compressing proxy would hold events back. httpx would ask for br and zstd where it finds a library.
+        wanted = {
             "Accept": "text/event-stream" if streams else "*/*",
-            # A compressing proxy would hold events back. httpx would ask for br and zstd where it finds a library.
             "Accept-Encoding": "identity" if streams else "gzip, deflate",
         }
+        headers = {"User-Agent": f"dify-integrations/{__version__}"}
+        if request.key is None:
+            # Another origin gets nothing that was meant for the configured one: no key, no headers, no cookies.
+            return httpx.Request(request.method, request.path, headers=headers | wanted, extensions={"timeout": timeout.as_dict()})
+        headers |= {**settings.headers, **request.headers, "Authorization": f"Bearer {settings.key_for(request.key)}", **wanted}
         options: dict[str, Any] = {"headers": headers, "params": list(request.query) or None}
         if request.files:
-            options["files"] = [(part.name, (part.filename, part.content, part.mime_type)) for part in request.files]
+            options["files"] = [(part.name, (part.filename, _content(part, opened), part.mime_type)) for part in request.files]
             options["data"] = dict(request.form)
         elif request.json is not None:
             options["content"] = body_bytes(request.json)
             headers["Content-Type"] = "application/json"
         if self._given is None:
-            options["timeout"] = httpx_timeout(settings, streams=streams)
-        return client.build_request(request.method, settings.base_url + request.path, **options)
+            options["timeout"] = timeout
+        return client.build_request(request.method, self._address(request.path), **options)
+
+    def _address(self, path: str) -> str:
+        return path if "://" in path else self.settings.base_url + path
+
+
+def _content(part: FilePart, opened: ExitStack) -> bytes | BinaryIO:
+    """What httpx reads while it sends, piece by piece; httpx rewinds an open file before it starts."""
+    if not isinstance(part.content, Path):
+        return part.content
+    try:
+        return opened.enter_context(part.content.open("rb"))
+    except OSError as error:
+        raise InvalidArgument(f"the file {part.filename!r} cannot be read: {error.strerror}") from error
 
 
 class Body:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from ..errors import DifyError, TransportError, UnexpectedContent
+from ..errors import DifyError, EndpointNotAvailable, TransportError, UnexpectedContent
 from .budget import RetryBudget
 from .failure import api_error, error_object
 from .operation import Answer, Operation
@@ -61,10 +61,13 @@ def exchange(
         The answer, with a status below 300.
 
     Raises:
+        EndpointNotAvailable: The server has neither this address nor one of the operation's older ones.
         DifyError: What the last attempt gave, once it is not worth or not safe to go on.
     """
     began = clock()
     attempt = 0
+    older = iter(operation.older)
+    missing: EndpointNotAvailable | None = None
     while True:
         outcome = yield Send(operation.request)
         attempt += 1
@@ -73,6 +76,13 @@ def exchange(
             if attempt == 1:  # a success that needed a retry does not earn another one
                 budget.give_back()
             return replace(error, attempts=attempt)
+        if isinstance(error, EndpointNotAvailable) and operation.request.replayable:
+            missing = missing or error  # the first one names the version that has the present address
+            spelling = next(older, None)
+            if spelling is None:
+                raise missing
+            operation = replace(operation, request=spelling)
+            continue
         repeatable = operation.repeatable and operation.request.replayable
         wait = decide(error, repeatable=repeatable, attempt=attempt, elapsed_s=clock() - began, roll=roll(), policy=policy)
         if wait is None or not operation.request.replayable or not budget.take(timeout=is_timeout(error)):

@@ -83,6 +83,9 @@ def api_error(answer: Answer, *, retry_after_s: float | None = None, since: str 
     if body is None:
         return _without_envelope(answer, retry_after_s, since)
     code, message, params = body
+    if answer.status == 405:
+        # The path is known with other verbs only: what an older server says of a younger operation.
+        return EndpointNotAvailable(f"{server_text(message)} {_no_address(since)}", status=405, code=code)
     cls = _classify(code, answer.status, message)
     return cls(
         _message(cls, code, message, answer.status), status=answer.status, code=code, params=params, retry_after_s=retry_after_s
@@ -131,13 +134,15 @@ def _without_envelope(answer: Answer, retry_after_s: float | None, since: str) -
         return BadRequest(where, status=status)
     if status == 404 and "html" in answer.content_type:
         # Unknown routes and ids that are not UUIDs give the same HTML page.
-        age = f" (the route exists since Dify {since})" if since else ""
-        return EndpointNotAvailable(
-            f"the server knows no such address{age}; the server is older, the id is not a UUID, or base_url lacks /v1", status=404
-        )
+        return EndpointNotAvailable(_no_address(since), status=404)
     cls = _classify("", status, "")
     text = excerpt(answer.body) if answer.body else "no body"
     return cls(_message(cls, "", text, status), status=status, retry_after_s=retry_after_s)
+
+
+def _no_address(since: str) -> str:
+    age = f" (the route exists since Dify {since})" if since else ""
+    return f"the server knows no such address{age}; the server is older, the id is not a UUID, or base_url lacks /v1"
 
 
 def server_text(message: str) -> str:

@@ -25,7 +25,7 @@ class Answer:
         status: HTTP status.
         headers: Names in lower case.
         body: Decoded body; `b""` while `stream` is open.
-        stream: The driver's open body when the answer is an event stream, otherwise `None`.
+        stream: The driver's open body when the answer is an event stream or a download, otherwise `None`.
         attempts: How often the request was sent, 1 without a retry.
     """
 
@@ -52,6 +52,8 @@ class Operation(Generic[T_co]):
         repeatable: Whether sending it twice does no more than sending it once.
         streams: Whether the answer is an event stream.
         since: First server version with this route, when it is younger than 0.15.
+        downloads: Whether the body of a successful answer stays open, for a file of any size.
+        older: The same operation as servers know it that lack `request`; tried in this order.
     """
 
     id: str
@@ -60,6 +62,8 @@ class Operation(Generic[T_co]):
     repeatable: bool = False
     streams: bool = False
     since: str = ""
+    downloads: bool = False
+    older: tuple[Request, ...] = ()
 
 
 def reading(parse: Callable[[Any], T]) -> Callable[[Answer], T]:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 from urllib.parse import quote
 
@@ -28,13 +29,13 @@ class FilePart:
     Attributes:
         name: Of the form field.
         filename: As the server shall see it.
-        content: Bytes, or an open binary file that is read once while sending.
+        content: Bytes, the path of a file that is opened for sending, or an open binary file, read from its beginning.
         mime_type: Its content type.
     """
 
     name: str
     filename: str
-    content: bytes | BinaryIO = field(repr=False)
+    content: bytes | Path | BinaryIO = field(repr=False)
     mime_type: str = "application/octet-stream"
 
 
@@ -44,8 +45,8 @@ class Request:
 
     Attributes:
         method: HTTP verb.
-        path: Percent-encoded path, starting with `/`.
-        key: Which credential goes with it.
+        path: Percent-encoded path, starting with `/`; or a whole `http(s)` address for a signed file address.
+        key: Which credential goes with it; `None` sends neither a key nor the client's own headers.
         query: Parameters; repeated names are allowed.
         json: JSON body, or `None`.
         form: Text fields of a multipart body, used with `files`.
@@ -55,7 +56,7 @@ class Request:
 
     method: str
     path: str
-    key: KeyKind = "app"
+    key: KeyKind | None = "app"
     query: tuple[tuple[str, str], ...] = ()
     json: JsonObject | None = None
     form: Mapping[str, str] = field(default_factory=dict)
@@ -64,8 +65,8 @@ class Request:
 
     @property
     def replayable(self) -> bool:
-        """Whether the body can be sent a second time (an open file cannot)."""
-        return all(isinstance(part.content, bytes) for part in self.files)
+        """Whether the body can be sent a second time (a pipe cannot)."""
+        return all(isinstance(part.content, (bytes, Path)) or part.content.seekable() for part in self.files)
 
 
 def path_of(template: str, **values: str) -> str:

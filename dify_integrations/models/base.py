@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from email.utils import parsedate_to_datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from ..core.jsonio import parse_json
+
+T = TypeVar("T")
 
 
 class Model(BaseModel):
@@ -14,3 +21,46 @@ class Model(BaseModel):
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=(), defer_build=True)
+
+
+def _listed(value: Any) -> Any:
+    return [] if value is None else value
+
+
+def _json_text(value: Any) -> Any:
+    if isinstance(value, str):  # an empty text is a record without values; `{}` is one with none
+        return parse_json(value.encode()) if value else None
+    return value
+
+
+def _seconds(value: Any) -> Any:
+    return parsedate_to_datetime(value).timestamp() if isinstance(value, str) else value
+
+
+Listed = Annotated[list[T], BeforeValidator(_listed), Field(default_factory=list)]
+"""A list that some servers send as null, or leave out."""
+
+JsonText = Annotated[dict[str, Any] | None, BeforeValidator(_json_text)]
+"""An object that older servers send as JSON text."""
+
+Seconds = Annotated[float | None, BeforeValidator(_seconds)]
+"""Unix seconds; 0.15 sends RFC 822 dates."""
+
+
+class Page(Model, Generic[T]):
+    """One page of a list.
+
+    Attributes:
+        data: The entries.
+        has_more: What the server says of a further page; `None` where it says nothing. Dify takes a page that is exactly
+            full for one of more, and says `False` for a `limit` above 100.
+        limit: Page size as it was asked for, or as the server understood it.
+        total: Number of entries in the whole list, where the server tells it.
+        page: Number of this page, from 1, for lists with numbers.
+    """
+
+    data: Listed[T]
+    has_more: bool | None = None
+    limit: int | None = None
+    total: int | None = None
+    page: int | None = None

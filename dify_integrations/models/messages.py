@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
-
-from .base import Model
+from .base import Model, Page
 
 
 class Message(Model):
@@ -41,15 +39,5 @@ class Message(Model):
     created_at: int | None = None
 
 
-class MessagePage(Model):
-    """One page of a conversation's history.
-
-    Attributes:
-        data: Turns, oldest first within the page; the first page holds the newest.
-        has_more: Whether an older page exists.
-        limit: Page size asked for.
-    """
-
-    data: list[Message] = Field(default_factory=list)
-    has_more: bool | None = None
-    limit: int | None = None
+class MessagePage(Page[Message]):
+    """One page of a conversation's history: turns, oldest first within it; the first page holds the newest."""

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from email.utils import parsedate_to_datetime
-from typing import Any
-
-from pydantic import field_validator
-
-from .base import Model
+from .base import JsonText, Model, Seconds
 
 
 class WorkflowRun(Model):
@@ -32,23 +26,11 @@ class WorkflowRun(Model):
     id: str
     workflow_id: str | None = None
     status: str | None = None
-    inputs: dict[str, Any] | None = None
-    outputs: dict[str, Any] | None = None
+    inputs: JsonText = None
+    outputs: JsonText = None
     error: str | None = None
     total_steps: int | None = None
     total_tokens: int | None = None
-    created_at: float | None = None
-    finished_at: float | None = None
+    created_at: Seconds = None
+    finished_at: Seconds = None
     elapsed_time: float | None = None
-
-    @field_validator("inputs", "outputs", mode="before")
-    @classmethod
-    def _json_text(cls, value: Any) -> Any:
-        if isinstance(value, str):  # an empty text is a run without a record of them; `{}` is a run without values
-            return json.loads(value) if value else None
-        return value
-
-    @field_validator("created_at", "finished_at", mode="before")
-    @classmethod
-    def _date_text(cls, value: Any) -> Any:
-        return parsedate_to_datetime(value).timestamp() if isinstance(value, str) else value

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from ..core.operation import Operation, reading
-from ..core.request import Request
 from ..models.apps import AppInfo, AppParameters
+from .catalogue import operation
 
 
 def info() -> Operation[AppInfo]:
-    return Operation("getChatAppInfo", Request("GET", "/info"), reading(AppInfo.model_validate), repeatable=True)
+    return operation("getChatAppInfo", reading(AppInfo.model_validate))
 
 
 def parameters() -> Operation[AppParameters]:
-    request = Request("GET", "/parameters")
-    return Operation("getChatAppParameters", request, reading(AppParameters.model_validate), repeatable=True)
+    return operation("getChatAppParameters", reading(AppParameters.model_validate))

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core.operation import Answer, Operation, nothing
-from ..core.request import Request, path_of
 from ..errors import InvalidArgument
 from ..files import FileInput
+from .catalogue import operation
 from .inputs import ResponseMode, run_body, whole
 
 
@@ -37,10 +37,8 @@ def send(
         body["workflow_id"] = workflow_id
     if trace_id:
         body["trace_id"] = trace_id
-    request = Request("POST", "/chat-messages", json=body)
-    return Operation("sendChatMessage", request, whole, streams=response_mode == "streaming")
+    return operation("sendChatMessage", whole, json=body, streams=response_mode == "streaming")
 
 
 def stop(task_id: str, *, user: str) -> Operation[None]:
-    request = Request("POST", path_of("/chat-messages/{task_id}/stop", task_id=task_id), json={"user": user})
-    return Operation("stopChatMessageGeneration", request, nothing, repeatable=True)
+    return operation("stopChatMessageGeneration", nothing, path={"task_id": task_id}, json={"user": user})

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..core.operation import Answer, Operation, nothing
-from ..core.request import Request, path_of
 from ..files import FileInput
+from .catalogue import operation
 from .inputs import ResponseMode, run_body, whole
 
 
@@ -25,10 +25,8 @@ def send(
         body["query"] = query
     if trace_id:
         body["trace_id"] = trace_id
-    request = Request("POST", "/completion-messages", json=body)
-    return Operation("createCompletionMessage", request, whole, streams=response_mode == "streaming")
+    return operation("createCompletionMessage", whole, json=body, streams=response_mode == "streaming")
 
 
 def stop(task_id: str, *, user: str) -> Operation[None]:
-    request = Request("POST", path_of("/completion-messages/{task_id}/stop", task_id=task_id), json={"user": user})
-    return Operation("stopGenerate", request, nothing, repeatable=True)
+    return operation("stopGenerate", nothing, path={"task_id": task_id}, json={"user": user})

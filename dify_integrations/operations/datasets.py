@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ..core.jsonio import JsonObject
 from ..core.operation import Operation, reading
-from ..core.request import Request, path_of
 from ..errors import InvalidArgument
 from ..models.datasets import Dataset
 from ..models.retrieval import Retrieval, RetrievalModel
+from .catalogue import operation
 
 QUERY_LIMIT = 250
 """Characters a retrieval query may have; servers refuse longer ones with 400."""
@@ -20,10 +20,8 @@ def retrieve(dataset_id: str, query: str, *, retrieval_model: RetrievalModel | N
     if retrieval_model is not None:
         # Keys with null are left out: 1.12 takes them, ≥ 1.13.3 validates some of them away.
         body["retrieval_model"] = retrieval_model.model_dump(exclude_none=True)
-    request = Request("POST", path_of("/datasets/{dataset_id}/retrieve", dataset_id=dataset_id), "dataset", json=body)
-    return Operation("retrieveSegments", request, reading(Retrieval.model_validate), repeatable=True)
+    return operation("retrieveSegments", reading(Retrieval.model_validate), path={"dataset_id": dataset_id}, json=body)
 
 
 def get(dataset_id: str) -> Operation[Dataset]:
-    request = Request("GET", path_of("/datasets/{dataset_id}", dataset_id=dataset_id), "dataset")
-    return Operation("getDatasetDetail", request, reading(Dataset.model_validate), repeatable=True, since="1.2.0")
+    return operation("getDatasetDetail", reading(Dataset.model_validate), path={"dataset_id": dataset_id})

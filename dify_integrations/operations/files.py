@@ -1,15 +1,13 @@
-"""Uploads."""
+"""Uploads and previews."""
 
 from __future__ import annotations
 
-from typing import BinaryIO
-
 from ..core.operation import Operation, reading
-from ..core.request import FilePart, Request
+from ..files import FileInput
 from ..models.files import UploadedFile
+from .catalogue import operation
+from .inputs import file_part
 
 
-def upload(content: bytes | BinaryIO, *, filename: str, mime_type: str, user: str) -> Operation[UploadedFile]:
-    part = FilePart("file", filename, content, mime_type)
-    request = Request("POST", "/files/upload", form={"user": user}, files=(part,))
-    return Operation("uploadChatFile", request, reading(UploadedFile.model_validate))
+def upload(file: FileInput, *, user: str) -> Operation[UploadedFile]:
+    return operation("uploadChatFile", reading(UploadedFile.model_validate), form={"user": user}, files=[file_part(file)])

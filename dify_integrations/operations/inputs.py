@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..core.request import FilePart
 from ..errors import InvalidArgument
 from ..files import FileInput
 
@@ -40,6 +41,17 @@ def _wire(value: Any) -> JsonValue:
         return [_wire(entry) for entry in value]
     wire: JsonValue = value
     return wire
+
+
+def file_part(file: FileInput) -> FilePart:
+    """The one file of an upload.
+
+    Raises:
+        InvalidArgument: Not a local file.
+    """
+    if not isinstance(file, FileInput) or file.content is None:
+        raise InvalidArgument("takes local content: FileInput.from_bytes, FileInput.from_path or FileInput.from_file")
+    return FilePart("file", file.filename, file.content, file.mime_type)
 
 
 def whole(answer: Answer) -> Answer:

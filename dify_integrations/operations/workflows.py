@@ -7,10 +7,10 @@ from typing import Any
 
 from ..core.jsonio import JsonValue
 from ..core.operation import Answer, Operation, nothing, reading
-from ..core.request import Request, path_of
-from ..errors import InvalidArgument, NotFound
+from ..errors import NotFound
 from ..files import FileInput
 from ..models.workflows import WorkflowRun
+from .catalogue import operation
 from .inputs import ResponseMode, run_body, whole
 
 
@@ -28,21 +28,16 @@ def run(
         body["trace_id"] = trace_id
     streams = response_mode == "streaming"
     if workflow_id is None:
-        return Operation("executeWorkflow", Request("POST", "/workflows/run", json=body), whole, streams=streams)
-    path = path_of("/workflows/{workflow_id}/run", workflow_id=workflow_id)
-    return Operation("runWorkflowById", Request("POST", path, json=body), whole, streams=streams, since="1.7.2")
+        return operation("executeWorkflow", whole, json=body, streams=streams)
+    return operation("runWorkflowById", whole, path={"workflow_id": workflow_id}, json=body, streams=streams)
 
 
 def stop(task_id: str, *, user: str) -> Operation[None]:
-    request = Request("POST", path_of("/workflows/tasks/{task_id}/stop", task_id=task_id), json={"user": user})
-    return Operation("stopWorkflowTaskGeneration", request, nothing, repeatable=True)
+    return operation("stopWorkflowTaskGeneration", nothing, path={"task_id": task_id}, json={"user": user})
 
 
 def detail(workflow_run_id: str) -> Operation[WorkflowRun]:
-    if not workflow_run_id:
-        raise InvalidArgument("workflow_run_id must be a non-empty string")
-    request = Request("GET", path_of("/workflows/run/{id}", id=workflow_run_id))
-    return Operation("getWorkflowRunDetail", request, reading(_run), repeatable=True)
+    return operation("getWorkflowRunDetail", reading(_run), path={"workflow_run_id": workflow_run_id})
 
 
 def _run(value: JsonValue) -> WorkflowRun:

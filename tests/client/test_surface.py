@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import inspect
 import re
+from functools import cached_property
 from typing import Any
 
 import pytest
 
 import dify_integrations
 from dify_integrations import AsyncDify, AsyncRun, Dify, Run
+from dify_integrations._async.paging import AsyncPages
+from dify_integrations._sync.paging import Pages
 
-AREAS = ["chat", "completion", "workflows", "files", "app", "messages", "datasets"]
-TWINS: list[tuple[type[Any], type[Any]]] = [(Dify, AsyncDify), (Run, AsyncRun)] + [
-    (type(getattr(Dify("app-x"), area)), type(getattr(AsyncDify("app-x"), area))) for area in AREAS
+
+def areas(sync: Any, other: Any) -> list[tuple[str, Any, Any]]:
+    """The areas of a client, and the areas within them: name, and the object on both sides."""
+    found = []
+    for name, value in vars(type(sync)).items():
+        if isinstance(value, cached_property):
+            pair = getattr(sync, name), getattr(other, name)
+            found += [(name, *pair), *areas(*pair)]
+    return found
+
+
+FOUND = areas(Dify("app-x"), AsyncDify("app-x"))
+AREAS = [name for name, _, _ in FOUND]
+TWINS: list[tuple[type[Any], type[Any]]] = [
+    (Dify, AsyncDify),
+    (Run, AsyncRun),
+    (Pages, AsyncPages),
+    *((type(sync), type(other)) for _, sync, other in FOUND),
 ]
+PREPARES = ("stream", "items", "text", "result", "with_options", "settings", "pages")
 # Words that differ on purpose; everything else must be the same text.
 WORDS = [
     (r"\baclose\b", "close"),
@@ -99,7 +118,7 @@ def test_async_methods_are_coroutines() -> None:
         for name in public(sync):
             function = member(other, name)
             assert not inspect.iscoroutinefunction(member(sync, name))
-            if name in ("stream", "items", "text", "result", "with_options", "settings", *AREAS):
+            if name in (*PREPARES, *AREAS) or name.startswith("iterate"):
                 assert not inspect.iscoroutinefunction(function), name
             elif inspect.isfunction(function):
                 assert inspect.iscoroutinefunction(function), f"{other.__name__}.{name}"

@@ -109,12 +109,39 @@ def test_an_empty_budget_ends_retries() -> None:
         drive(GET, REFUSED, budget=RetryBudget(capacity=0))
 
 
-def test_an_open_file_is_never_sent_again() -> None:
+class Pipe(BytesIO):
+    """What cannot be read from its beginning again."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+def test_a_pipe_is_never_sent_again() -> None:
     """It is read once, even when nothing had started."""
-    part = FilePart("file", "a.txt", BytesIO(b"x"))
+    part = FilePart("file", "a.txt", Pipe(b"x"))
     operation: Operation[None] = Operation("upload", Request("POST", "/x", files=(part,)), nothing, repeatable=True)
     with pytest.raises(e.ConnectFailed):
         drive(operation, REFUSED)
+
+
+GONE = Answer(404, {"content-type": "text/html"}, b"<title>404 Not Found</title>")
+ELDER = Operation(
+    "update", Request("PATCH", "/new"), nothing, since="1.14.0", older=(Request("POST", "/old"), Request("POST", "/o_ld"))
+)
+
+
+@pytest.mark.parametrize("lacks", [GONE, Answer(405, {}, b'{"code":"method_not_allowed","message":"no","status":405}')])
+def test_an_older_server_is_asked_in_its_own_words(lacks: Answer) -> None:
+    """A server without the address gets the one it knows; each is tried once, in order."""
+    steps, answer = drive(ELDER, lacks, lacks, Answer(200, {}, b"{}"))
+    assert [(step.request.method, step.request.path) for step in steps] == [("PATCH", "/new"), ("POST", "/old"), ("POST", "/o_ld")]
+    assert answer.attempts == 3
+
+
+def test_a_server_that_has_none_of_the_addresses() -> None:
+    """The error names the version that has the present one."""
+    with pytest.raises(e.EndpointNotAvailable, match=r"since Dify 1\.14\.0"):
+        drive(ELDER, GONE, GONE, GONE)
 
 
 def test_a_driver_must_report() -> None:

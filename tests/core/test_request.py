@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from io import BytesIO
+from pathlib import Path
 from urllib.parse import unquote
 
 import httpx
@@ -70,10 +71,13 @@ def test_refused_headers(value: str) -> None:
 
 
 def test_replayable() -> None:
-    """Bytes can be sent again, an open file cannot."""
+    """Bytes, paths and files can be sent again, a pipe cannot."""
     assert Request("POST", "/x").replayable
     assert Request("POST", "/x", files=(FilePart("file", "a", b"x"),)).replayable
-    assert not Request("POST", "/x", files=(FilePart("file", "a", b"x"), FilePart("file", "b", BytesIO()))).replayable
+    assert Request("POST", "/x", files=(FilePart("file", "a", Path("a")), FilePart("file", "b", BytesIO()))).replayable
+    pipe = BytesIO()
+    pipe.seekable = lambda: False  # type: ignore[method-assign]
+    assert not Request("POST", "/x", files=(FilePart("file", "a", b"x"), FilePart("file", "b", pipe))).replayable
 
 
 def test_contents_do_not_show() -> None:

@@ -67,7 +67,7 @@ ROWS = {
     "404 conversation": Row(envelope(404, "not_found", "Conversation Not Exists."), e.ConversationNotFound, 404, "not_found"),
     "404 other": Row(envelope(404, "not_found", "Workflow not found"), e.NotFound, 404, "not_found", "Workflow not found"),
     "404 HTML": Row(answer(404, HTML, Content_Type="text/html"), e.EndpointNotAvailable, 404, "", "base_url"),
-    "405": Row(envelope(405, "method_not_allowed", "no"), e.BadRequest, 405, "method_not_allowed"),
+    "405": Row(envelope(405, "method_not_allowed", "no"), e.EndpointNotAvailable, 405, "method_not_allowed"),
     "409": Row(envelope(409, "dataset_in_use", "no"), e.Conflict, 409, "dataset_in_use"),
     "412": Row(envelope(412, "human_input_form_expired", "no"), e.Conflict, 412, "human_input_form_expired"),
     "413 empty": Row(answer(413), e.PayloadTooLarge, 413),

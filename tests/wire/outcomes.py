@@ -26,7 +26,7 @@ BY_STATUS: dict[int, type[APIError]] = {
     401: errors.AuthenticationError,
     403: errors.PermissionDenied,
     404: errors.NotFound,
-    405: errors.BadRequest,
+    405: errors.EndpointNotAvailable,
     413: errors.PayloadTooLarge,
     415: errors.UnsupportedFileType,
     500: errors.ServerError,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...errors import InvalidArgument
 from ...files import FileInput
 from ...models.files import UploadedFile
 from ...operations import files as operations
@@ -35,11 +34,4 @@ class AsyncFiles:
             UnsupportedFileType: Refused by extension.
         """
         name = self._transport.settings.user_for(user)
-        if file.content is not None:
-            operation = operations.upload(file.content, filename=file.filename, mime_type=file.mime_type, user=name)
-            return await self._transport.send(operation)
-        if file.path is None:
-            raise InvalidArgument("upload takes local content: FileInput.from_bytes or FileInput.from_path")
-        with file.path.open("rb") as content:
-            operation = operations.upload(content, filename=file.filename, mime_type=file.mime_type, user=name)
-            return await self._transport.send(operation)
+        return await self._transport.send(operations.upload(file, user=name))

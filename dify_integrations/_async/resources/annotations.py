@@ -1,0 +1,15 @@
+"""Annotations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..transport import AsyncTransport
+
+
+class AsyncAnnotations:
+    """Annotations."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
