@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ...models.datasets import Dataset
@@ -11,6 +12,12 @@ from ...operations import datasets as operations
 
 if TYPE_CHECKING:
     from ..transport import Transport
+    from .child_chunks import ChildChunks
+    from .documents import Documents
+    from .metadata import Metadata
+    from .pipelines import Pipelines
+    from .segments import Segments
+    from .tags import Tags
 
 
 class Datasets:
@@ -18,6 +25,48 @@ class Datasets:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Documents of a knowledge base."""
+        from .documents import Documents
+
+        return Documents(self._transport)
+
+    @cached_property
+    def segments(self) -> Segments:
+        """Chunks of a document."""
+        from .segments import Segments
+
+        return Segments(self._transport)
+
+    @cached_property
+    def child_chunks(self) -> ChildChunks:
+        """The small pieces inside the chunks of parent-child documents."""
+        from .child_chunks import ChildChunks
+
+        return ChildChunks(self._transport)
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """Metadata fields, and the values documents have."""
+        from .metadata import Metadata
+
+        return Metadata(self._transport)
+
+    @cached_property
+    def tags(self) -> Tags:
+        """Tags of knowledge bases."""
+        from .tags import Tags
+
+        return Tags(self._transport)
+
+    @cached_property
+    def pipelines(self) -> Pipelines:
+        """Knowledge pipelines: their data sources and runs."""
+        from .pipelines import Pipelines
+
+        return Pipelines(self._transport)
 
     def retrieve(self, dataset_id: str, query: str, *, retrieval_model: RetrievalModel | None = None) -> Retrieval:
         """Search a knowledge base.

@@ -1,0 +1,15 @@
+"""Metadata fields and their values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..transport import AsyncTransport
+
+
+class AsyncMetadata:
+    """Metadata fields and their values."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport

@@ -1,0 +1,15 @@
+"""Chunks of documents."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..transport import AsyncTransport
+
+
+class AsyncSegments:
+    """Chunks of documents."""
+
+    def __init__(self, transport: AsyncTransport) -> None:
+        self._transport = transport
