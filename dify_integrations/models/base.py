@@ -1,13 +1,20 @@
-"""The base of every answer: unknown fields kept, immutable, open to every server version."""
+"""The bases of what is received and sent: unknown fields kept, immutable, answers open to every server version."""
 
 from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ..core.jsonio import parse_json
+from ..errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+    from typing_extensions import Self
+
+    from ..core.jsonio import JsonObject
 
 T = TypeVar("T")
 
@@ -21,6 +28,49 @@ class Model(BaseModel):
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=(), defer_build=True)
+
+
+class RequestModel(Model):
+    """A part of a request. What cannot be sent is refused with `InvalidArgument` when the object is made.
+
+    Fields that this version does not know are sent as they are, for servers newer than it.
+    """
+
+    if not TYPE_CHECKING:  # type checkers see the fields
+
+        def __init__(self, **values: Any) -> None:
+            try:
+                super().__init__(**values)
+            except ValidationError as error:
+                raise _refusal(type(self), error) from None
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """An instance from a mapping, as `RequestModel(**obj)`.
+
+        Raises:
+            InvalidArgument: As the constructor.
+        """
+        try:
+            return super().model_validate(obj, **options)
+        except ValidationError as error:
+            raise _refusal(cls, error) from None
+
+    def to_wire(self) -> JsonObject:
+        """The object the API takes; fields that are `None` are left out."""
+        return self.model_dump(exclude_none=True)
+
+
+def _refusal(cls: type[RequestModel], error: ValidationError) -> InvalidArgument:
+    """The faults as one line, without the values: they may be long, or secret."""
+    return InvalidArgument("; ".join(_fault(cls, fault) for fault in error.errors(include_url=False, include_input=False)))
+
+
+def _fault(cls: type[RequestModel], fault: ErrorDetails) -> str:
+    cause = fault.get("ctx", {}).get("error")
+    if isinstance(cause, InvalidArgument):  # an object within says it better
+        return cause.message
+    return f"{'.'.join([cls.__name__, *map(str, fault['loc'])])}: {fault['msg'].removeprefix('Value error, ')}"
 
 
 def _listed(value: Any) -> Any:
