@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-WIRE = Path(__file__).parents[2].parent / "shared" / "wire"
+ROOT = Path(__file__).parents[2]
+WIRE = ROOT.parent / "shared" / "wire"
+CASSETTES = ROOT / "cassettes"
 
 # What scripts, forms and documents decide, not the server.
 FREE = {
@@ -28,12 +30,12 @@ FREE = {
 
 def recorded(scenario: str, version: str = "1.14.2") -> bytes:
     """The raw bytes of a recorded stream."""
-    return _folder(version).joinpath(f"{scenario}.sse").read_bytes()
+    return _file(version, f"{scenario}.sse").read_bytes()
 
 
 def recorded_body(scenario: str, method: str, path: str, version: str = "1.14.2", status: int = 200) -> Any:
     """The first recorded JSON body of a route."""
-    for exchange in yaml.load(_folder(version).joinpath(f"{scenario}.yaml").read_text("utf-8"), yaml.CSafeLoader)["interactions"]:
+    for exchange in yaml.load(_file(version, f"{scenario}.yaml").read_text("utf-8"), yaml.CSafeLoader)["interactions"]:
         request, response = exchange["request"], exchange["response"]
         called = request["uri"].split("/v1", 1)[-1].split("?")[0]
         matches = called == path or (path.startswith("*") and called.endswith(path[1:]))
@@ -43,11 +45,22 @@ def recorded_body(scenario: str, method: str, path: str, version: str = "1.14.2"
     raise LookupError(f"{method} {path} is not in {scenario}")
 
 
-def _folder(version: str) -> Path:
-    folder = WIRE / f"dify-{version}"
-    if not folder.is_dir():
-        pytest.skip("the recordings are not on this machine")
-    return folder
+def _folders(version: str) -> list[Path]:
+    """Where recordings of a server may be: the larger collection beside this repository, and its own cassettes."""
+    own = {"1.14": "main-2026-06-12"}.get(version, version)
+    return [folder for folder in (WIRE / f"dify-{version}", CASSETTES / own) if folder.is_dir()]
+
+
+def place(version: str, name: str) -> Path | None:
+    """The file of a recording, or `None` when neither place has it."""
+    return next((folder / name for folder in _folders(version) if folder.joinpath(name).is_file()), None)
+
+
+def _file(version: str, name: str) -> Path:
+    found = place(version, name)
+    if found is None:
+        pytest.skip(f"the recording {name} of {version} is not on this machine")
+    return found
 
 
 def events(stream: bytes) -> list[dict[str, Any]]:
@@ -116,7 +129,7 @@ def event_types(frames: list[dict[str, Any]]) -> set[tuple[str, str]]:
 @lru_cache
 def all_event_types(version: str = "1.14.2") -> frozenset[tuple[str, str]]:
     """Every (event and path, JSON type) seen in any stream of a server."""
-    streams = sorted(_folder(version).glob("*.sse"))
+    streams = [path for folder in _folders(version)[:1] for path in sorted(folder.glob("*.sse"))]
     found: set[tuple[str, str]] = set()
     for path in streams:
         content = path.read_bytes()
