@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..core.operation import Operation, reading
-from ..models.apps import AppInfo, AppParameters
+from ..models.apps import AppInfo, AppMeta, AppParameters, WebAppSettings
 from .catalogue import operation
 
 
@@ -13,3 +13,11 @@ def info() -> Operation[AppInfo]:
 
 def parameters() -> Operation[AppParameters]:
     return operation("getChatAppParameters", reading(AppParameters.model_validate))
+
+
+def meta() -> Operation[AppMeta]:
+    return operation("getChatAppMeta", reading(AppMeta.model_validate))
+
+
+def site() -> Operation[WebAppSettings]:
+    return operation("getChatWebAppSettings", reading(WebAppSettings.model_validate))

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...models.apps import AppInfo, AppParameters
+from ...models.apps import AppInfo, AppMeta, AppParameters, WebAppSettings
 from ...operations import app as operations
 
 if TYPE_CHECKING:
@@ -39,3 +39,26 @@ class App:
             BadRequest: The app is not published (`app_unavailable`).
         """
         return self._transport.send(operations.parameters())
+
+    def meta(self) -> AppMeta:
+        """Icons of the app's tools.
+
+        Returns:
+            The icons by tool name.
+
+        Raises:
+            AuthenticationError: Wrong key.
+        """
+        return self._transport.send(operations.meta())
+
+    def site(self) -> WebAppSettings:
+        """How the app's own web page looks (Dify ≥ 1.4).
+
+        Returns:
+            Its title, icon, colours and texts.
+
+        Raises:
+            PermissionDenied: The app has no web page.
+            EndpointNotAvailable: The server is older.
+        """
+        return self._transport.send(operations.site())
