@@ -79,7 +79,7 @@ from .events import (
     WorkflowPausedEvent,
     WorkflowStartedEvent,
 )
-from .files import FileInput
+from .files import Download, FileInput
 from .runs.items import (
     AudioChunk,
     Citation,
@@ -122,6 +122,7 @@ __all__ = [
     "DeadlineExceeded",
     "Dify",
     "DifyError",
+    "Download",
     "Ended",
     "EndpointNotAvailable",
     "ErrorEvent",

@@ -1,4 +1,4 @@
-"""Files that go into a run: bytes, a path, a remote address, or an already uploaded id."""
+"""Files that go into a run (bytes, a path, an open file, a remote address, an uploaded id), and files that come out."""
 
 from __future__ import annotations
 
@@ -108,6 +108,25 @@ class FileInput:
         return {"type": self.type, "transfer_method": "local_file", "upload_file_id": self.upload_file_id}
 
 
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that was fetched.
+
+    Attributes:
+        content: Its bytes, when they were not saved elsewhere.
+        path: Where it was saved, when that was a path.
+        size: Bytes.
+        mime_type: As the server says, without parameters; `""` when it says nothing.
+        filename: As the server calls it, made safe: no folders, no device names, never empty. With a path, its name.
+    """
+
+    content: bytes | None = field(repr=False)
+    path: Path | None
+    size: int
+    mime_type: str
+    filename: str
+
+
 def type_of(filename: str) -> str:
     """Dify's file type by extension, as its servers judge; `custom` for the rest."""
     extension = filename.rpartition(".")[2].lower()
@@ -120,6 +139,11 @@ def type_of(filename: str) -> str:
 def mime_of(filename: str) -> str:
     """MIME type by extension, `application/octet-stream` when unknown."""
     return mimetypes.guess_type(filename)[0] or "application/octet-stream"
+
+
+def extension_of(mime_type: str) -> str:
+    """Extension by MIME type, dot included, `""` when unknown."""
+    return mimetypes.guess_extension(mime_type) or ""
 
 
 def _check_name(filename: str) -> None:

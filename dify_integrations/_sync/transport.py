@@ -114,7 +114,7 @@ class Transport:
         try:
             client = self._given or self._pool.current()
             with ExitStack() as opened:
-                request = self._build(client, step.request, opened, streams=operation.streams)
+                request = self._build(client, step.request, opened, operation)
                 response = client.send(request, stream=True, follow_redirects=False, auth=None)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             return transport_error(error, self.settings)
@@ -129,14 +129,15 @@ class Transport:
             return error
         return Answer(answer.status, headers, content)
 
-    def _build(self, client: httpx.Client, request: Request, opened: ExitStack, *, streams: bool) -> httpx.Request:
+    def _build(self, client: httpx.Client, request: Request, opened: ExitStack, operation: Operation[Any]) -> httpx.Request:
         """The request for httpx; files it opens are closed with `opened`."""
-        settings = self.settings
+        settings, streams = self.settings, operation.streams
         timeout = httpx_timeout(settings, streams=streams)
-        # A compressing proxy would hold events back. httpx would ask for br and zstd where it finds a library.
+        # A compressing proxy would hold events back, and a file in plain bytes has a length that can be checked. httpx would
+        # ask for br and zstd where it finds a library.
         wanted = {
             "Accept": "text/event-stream" if streams else "*/*",
-            "Accept-Encoding": "identity" if streams else "gzip, deflate",
+            "Accept-Encoding": "identity" if streams or operation.downloads else "gzip, deflate",
         }
         headers = {"User-Agent": f"dify-integrations/{__version__}"}
         if request.key is None:
