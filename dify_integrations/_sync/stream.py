@@ -7,30 +7,17 @@ released when, what is raised at the end.
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Iterator, Callable, Sequence
 from contextlib import suppress
-from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._stop import SENDER
-from ..core.clocks import Clocks
-from ..core.sse import SSEDecoder
-from ..errors import (
-    ConnectionDropped,
-    DeadlineExceeded,
-    DifyError,
-    InvalidArgument,
-    ProtocolError,
-    StreamConsumed,
-    StreamInterrupted,
-    TransportError,
-)
+from ..errors import DifyError, InvalidArgument, ProtocolError, StreamConsumed, StreamInterrupted, TransportError
 from ..events.parse import parse_event
 from ..runs.items import TextDelta
-from ..runs.terminal import Verdict, server_version
-from .waiting import settle, within
+from .source import Source
+from .waiting import settle
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -39,14 +26,14 @@ if TYPE_CHECKING:
 
     from ..core.operation import Operation
     from ..events.base import Event
+    from ..operations.uploads import Draft
     from ..runs.fold import Fold
     from ..runs.items import Item
     from ..runs.result import RunResult
-    from .transport import Body, Transport
+    from .resuming import Follower
+    from .transport import Transport
 
 T = TypeVar("T")
-DRAIN_S = 0.02
-"""How long to wait for the end of a body behind its last event; it usually comes in the same packet."""
 
 
 class Run:
@@ -61,21 +48,36 @@ class Run:
     """
 
     def __init__(
-        self, transport: Transport, operation: Operation[Any], fold: Fold, stop: Callable[[str], Operation[None]]
+        self,
+        transport: Transport,
+        draft: Draft[Any],
+        fold: Fold,
+        stop: Callable[[str], Operation[None]] | None,
+        *,
+        user: str,
+        follower: Follower | None = None,
+        stops_on_close: bool = True,
     ) -> None:
+        """Made by the client's methods.
+
+        Args:
+            transport: Sends and reads.
+            draft: What to send.
+            fold: The meaning of what comes.
+            stop: The stop call for a task id; `None` for runs that nobody can stop.
+            user: The end user.
+            follower: Follows the run when its stream breaks; `None` raises.
+            stops_on_close: Whether leaving early stops the run, where the client's settings want that.
+        """
         self._transport = transport
-        self._operation = operation
         self._fold = fold
         self._stop = stop
-        self._body: Body | None = None
-        self._clocks = Clocks(transport.settings.timeouts, time.monotonic())
-        self._decoder = SSEDecoder(max_event_bytes=transport.settings.max_event_bytes)
+        self._follower = follower
+        self._stops_on_close = stops_on_close and transport.settings.stop_on_close
+        self._source = Source(transport, draft, user, fold, follower)
         self._claimed = False
         self._closed = False
         self._gave_up = False
-        self._events = 0
-        # A read that may last at least as long as the socket itself waits needs no second clock; floats lose a little.
-        self._socket_limit = (transport.socket_limit or inf) - 0.001
 
     # -- opening and closing
 
@@ -89,18 +91,8 @@ class Run:
         """
         if self._closed:
             raise StreamConsumed("this run is closed; start a new one")
-        if self._body is None:
-            self._clocks = clocks = Clocks(self._transport.settings.timeouts, time.monotonic())
-            try:
-                answer = within(clocks.deadline_s, lambda: self._transport.open(self._operation, clocks.deadline_s))
-            except TimeoutError as error:
-                if clocks.deadline_passed(time.monotonic()):
-                    raise clocks.verdict(time.monotonic()) from error
-                raise
-            self._body = answer.stream
-            clocks.opened(time.monotonic())
-            self._fold.attempts = answer.attempts
-            self._fold.version = server_version(answer.headers.get("x-version"))
+        if not self._source.opened:
+            self._source.open()
         return self
 
     def __enter__(self) -> Self:
@@ -116,23 +108,14 @@ class Run:
         if self._closed:
             return
         self._closed = True
-        if self._body is None:
-            return
         try:
-            if self._fold.body_ends and not self._gave_up:
-                self._body.drain(DRAIN_S)
+            self._source.close(drain=self._fold.body_ends and not self._gave_up)
         finally:
-            self._release(self._body)
-
-    def _release(self, body: Body) -> None:
-        try:
-            body.close()
-        finally:
-            if self._gave_up or not self._fold.over:
+            if self._source.opened and (self._gave_up or not self._fold.over):
                 self._send_stop()
 
     def __del__(self) -> None:
-        if not getattr(self, "_closed", True) and self._body is not None:
+        if not getattr(self, "_closed", True) and self._source.opened:
             warnings.warn(
                 f"unclosed {self!r}; use it in a with statement or call close", ResourceWarning, stacklevel=2, source=self
             )
@@ -141,9 +124,11 @@ class Run:
         """Ask Dify to stop this run, and read on: it ends within about a second with what it has.
 
         Raises:
-            InvalidArgument: No event has arrived yet, so the run's `task_id` is unknown.
+            InvalidArgument: No event has arrived yet, so the run's `task_id` is unknown, or the API has no call to stop it.
         """
         task_id = self._fold.task_id
+        if self._stop is None:
+            raise InvalidArgument("the Service API has no call to stop this kind of run")
         if not task_id:
             raise InvalidArgument("the run cannot be stopped before its first event, which names its task_id")
         self._fold.stop_asked = True
@@ -155,15 +140,15 @@ class Run:
 
     def _send_stop(self) -> None:
         task_id = self._fold.task_id
-        settings = self._transport.settings
-        if not task_id or not settings.stop_on_close or self._fold.stop_asked:
+        if not task_id or self._stop is None or not self._stops_on_close or self._fold.stop_asked:
             return
+        stop = self._stop(task_id)
         if self._transport.owns_client:
-            SENDER.submit(settings, self._stop(task_id))
+            SENDER.submit(self._transport.settings, stop)
             return
         # A given client may be a mock or have a proxy of its own: nobody else may speak for it.
         with suppress(DifyError):
-            settle(lambda: self._transport.send(self._stop(task_id)))
+            settle(lambda: self._transport.send(stop))
 
     # -- reading
 
@@ -220,74 +205,46 @@ class Run:
         if self._claimed:
             raise StreamConsumed("a run can be iterated once; its result stays available")
         self._claimed = True
-        fold = self._fold
-        feed = self._decoder.feed
+        fold, follower = self._fold, self._follower
+        take = pick if follower is None else follower.taking(pick)
         try:
             self.open()
             try:
-                while chunk := self._read():
-                    frames = feed(chunk)
-                    self._events += len(frames)
+                while (frames := self._source.frames()) is not None:
                     for frame in frames:
-                        for out in pick(parse_event(frame)):
+                        for out in take(parse_event(frame)):
                             yield out
                         if fold.over:
                             break
-                    if fold.over:
+                    if fold.over or (follower is not None and follower.over):
                         break
+                for event in self._source.last_events():
+                    for out in pick(event):
+                        yield out
                 for out in last(fold.end()):
                     yield out
-                self._must_be_over()
+                self._source.must_be_over()
             except (TransportError, ProtocolError) as error:
-                self._gave_up = not isinstance(error, StreamInterrupted)
-                for out in last(fold.abort(error)):
+                for out in last(self._broken(error)):
                     yield out
-                error.partial = fold.result()
-                if isinstance(error, StreamInterrupted):
-                    error.ids = dict(error.partial.ids)
                 raise
-            failure = fold.failure()
-            if failure is not None:
-                raise failure
+            self._raise_failure()
         finally:
             self.close()
 
-    def _read(self) -> bytes:
-        """The next bytes within what the clocks allow; `b""` at the end of the body."""
-        clocks, body = self._clocks, self._body
-        if body is None or self._closed:
-            raise StreamConsumed("this run was closed while it was read")
-        now = time.monotonic()
-        if self._fold.verdict is Verdict.GRACE:
-            clocks.grace(now)
-        limit = clocks.next_read(now, self._decoder.beats, self._events)
-        try:
-            if limit is None or limit >= self._socket_limit:
-                return body.read()
-            if limit <= 0:
-                raise clocks.verdict(now)
-            return body.read(limit)
-        except TimeoutError as error:
-            if clocks.in_grace:
-                return b""
-            if isinstance(error, (StreamInterrupted, DeadlineExceeded)):
-                raise
-            raise clocks.verdict(time.monotonic()) from error
-        except ConnectionDropped as error:
-            if clocks.in_grace:
-                return b""
-            raise self._interrupted(error.message) from error
+    def _raise_failure(self) -> None:
+        failure = self._fold.failure()
+        if failure is not None:
+            raise failure
 
-    def _must_be_over(self) -> None:
-        if not self._fold.over:
-            raise self._interrupted("the connection was closed")
-
-    def _interrupted(self, what: str) -> StreamInterrupted:
-        pending = self._decoder.pending
-        half = f", {pending} bytes into an event" if pending else ""
-        ids = self._fold.result().ids
-        known = "; look the run up by its ids" if ids else ""
-        return StreamInterrupted(f"the stream ended before the run did: {what}{half}{known}", ids=ids)
+    def _broken(self, error: TransportError | ProtocolError) -> Sequence[Item]:
+        """The last items of a run that cannot be read on; tells the error how far it came."""
+        self._gave_up = not isinstance(error, StreamInterrupted)
+        items = self._fold.abort(error)
+        error.partial = self._fold.result()
+        if isinstance(error, StreamInterrupted):
+            error.ids = dict(error.partial.ids)
+        return items
 
 
 def _all(items: Sequence[Item]) -> Sequence[Item]:

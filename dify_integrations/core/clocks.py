@@ -75,6 +75,10 @@ class Clocks:
         """The whole-run limit, for the way to the head of the answer."""
         return self._timeouts.deadline_s
 
+    def left(self, now: float) -> float | None:
+        """What is left of the whole-run limit, `None` without one."""
+        return None if self._deadline is None else max(0.0, self._deadline - now)
+
     def deadline_passed(self, now: float) -> bool:
         return self._deadline is not None and now >= self._deadline
 

@@ -22,16 +22,25 @@ def run_body(*, inputs: Mapping[str, Any] | None, user: str, files: Sequence[Fil
     Raises:
         InvalidArgument: Inputs that are no mapping, or local files that were not uploaded.
     """
-    if inputs is not None and not isinstance(inputs, Mapping):
-        raise InvalidArgument("inputs must be a mapping of variable names to values")
     body: JsonObject = {
-        "inputs": {name: _wire(value) for name, value in (inputs or {}).items()},
+        "inputs": wire_inputs(inputs),
         "response_mode": response_mode,
         "user": user,
     }
     if files:
         body["files"] = [file.to_wire() for file in files]
     return body
+
+
+def wire_inputs(inputs: Mapping[str, Any] | None) -> JsonObject:
+    """Values of variables or form fields, files among them.
+
+    Raises:
+        InvalidArgument: No mapping, or a local file that was not uploaded.
+    """
+    if inputs is not None and not isinstance(inputs, Mapping):
+        raise InvalidArgument("inputs must be a mapping of variable names to values")
+    return {name: _wire(value) for name, value in (inputs or {}).items()}
 
 
 def _wire(value: Any) -> JsonValue:

@@ -36,6 +36,18 @@ def stop(task_id: str, *, user: str) -> Operation[None]:
     return operation("stopWorkflowTaskGeneration", nothing, path={"task_id": task_id}, json={"user": user})
 
 
+def events(
+    workflow_run_id: str, *, user: str, include_state_snapshot: bool = False, continue_on_pause: bool = False
+) -> Operation[Answer]:
+    query = [("user", user)]
+    if include_state_snapshot:
+        query.append(("include_state_snapshot", "true"))
+    if continue_on_pause:
+        query.append(("continue_on_pause", "true"))
+    path = {"workflow_run_id": workflow_run_id}
+    return operation("streamWorkflowEvents", whole, path=path, query=query, streams=True)
+
+
 def detail(workflow_run_id: str) -> Operation[WorkflowRun]:
     return operation("getWorkflowRunDetail", reading(_run), path={"workflow_run_id": workflow_run_id})
 

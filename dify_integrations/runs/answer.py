@@ -17,13 +17,16 @@ class Answer:
 
     Args:
         split_thinking: Take `<think>…</think>` inside the text for reasoning.
+        snapshot: Whether the first replacement is none, but the answer as it was when the stream was joined.
     """
 
-    def __init__(self, *, split_thinking: bool) -> None:
+    def __init__(self, *, split_thinking: bool, snapshot: bool = False) -> None:
         self.replaced = False
+        self._awaits_snapshot = snapshot
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._splitter = ThinkSplitter() if split_thinking else None
+        self._tagged: list[str] = []  # what the splitter was fed
         self._agent_spoke = False
         self._said: list[str] = []  # what came, tags included: only while a closing repetition may follow
 
@@ -50,6 +53,7 @@ class Answer:
 
     def say(self, text: str) -> Sequence[Item]:
         if self._splitter is not None:
+            self._tagged.append(text)
             return self._sort(self._splitter.feed(text))
         if not text:
             return ()
@@ -63,11 +67,32 @@ class Answer:
         return (ReasoningDelta(text, node_id),)
 
     def replace(self, text: str, reason: str) -> Sequence[Item]:
+        if self._awaits_snapshot and not reason:
+            self._awaits_snapshot = False
+            return self.say(text)
         if self._splitter is not None:
             self._splitter = ThinkSplitter()
         self._text = [text] if text else []
         self.replaced = True
         return (TextReplaced(text, reason),)
+
+    def complete(self, whole: str) -> Sequence[Item]:
+        """What of the whole answer was not said yet, or all of it where something else was said.
+
+        Args:
+            whole: As it came over the wire, thinking included.
+        """
+        said = self.text if self._splitter is None else "".join(self._tagged)
+        if self.replaced or said == whole:
+            return ()
+        if whole.startswith(said):
+            return self.say(whole[len(said) :])
+        self._text, self._reasoning, self._tagged = [], [], []
+        if self._splitter is not None:
+            self._splitter = ThinkSplitter()
+        self.say(whole)
+        self.flush()
+        return (TextReplaced(self.text),)
 
     def flush(self) -> Sequence[Item]:
         """What a possible tag held back, at the end of the text."""

@@ -67,6 +67,7 @@ class Fold:
         split_thinking: Turn `<think>…</think>` in the text into reasoning.
         want_audio: Read on behind the answer until the speech is complete.
         pause_ends: Whether a pause is the end (not for a followed run with `continue_on_pause`).
+        snapshot: Whether the stream begins with the state of a run that was joined late.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Fold:
         split_thinking: bool = False,
         want_audio: bool = False,
         pause_ends: bool = True,
+        snapshot: bool = False,
     ) -> None:
         self.shape = shape
         self.version = version
@@ -85,7 +87,7 @@ class Fold:
         self.stop_asked = False
         self._seen = Seen(audio_owed=want_audio)
         self._pause_ends = pause_ends
-        self._answer = Answer(split_thinking=split_thinking)
+        self._answer = Answer(split_thinking=split_thinking, snapshot=snapshot)
         self._steps = StepTree()
         self._known: dict[str, Any] = {}
         self._forms: list[HumanInputForm] = []
@@ -104,10 +106,19 @@ class Fold:
         return self.verdict is Verdict.COMPLETE and ends_at_once(self._seen, self.version)
 
     @property
+    def ends_here(self) -> bool:
+        """Whether the run is over, or would be with the end of the body."""
+        return self.over or judge_end_of_body(self.verdict, self._seen) is not None
+
+    @property
     def task_id(self) -> str:
         """What a stop call takes; `""` before the first event."""
         task_id: str = self._known.get("task_id", "")
         return task_id
+
+    def join(self) -> None:
+        """The stream broke off, and the run is followed by its id from here."""
+        self.shape = Shape.EVENTS
 
     def feed(self, event: Event) -> Sequence[Item]:
         """The items this event means; `()` for pings, unknown events and events after the end."""
@@ -230,7 +241,17 @@ class Fold:
             "total_tokens": event.total_tokens,
             "total_steps": event.total_steps,
         }
-        return [*self._steps.run_finished(event), *self._files(event.files), *self._after()]
+        text = self._whole_answer(event) if self.shape is Shape.EVENTS else ()
+        return [*text, *self._steps.run_finished(event), *self._files(event.files), *self._after()]
+
+    def _whole_answer(self, event: WorkflowFinishedEvent) -> Sequence[Item]:
+        """A followed chatflow's answer, of which the stream may hold a part only, or one part twice (Dify main of 2026-06).
+
+        The outputs hold what moderation may have replaced since, so that a replacement stands.
+        """
+        answer = (event.outputs or {}).get("answer")
+        chat = self._known.get("message_id") or not self._answer.text
+        return self._answer.complete(answer) if isinstance(answer, str) and chat else ()
 
     def _on_message_end(self, event: MessageEndEvent) -> Sequence[Item]:
         self._seen.message_end = True

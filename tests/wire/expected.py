@@ -43,9 +43,10 @@ class Meaning:
     message_end: bool = False
     paused: bool = False
     knowledge_node: bool = False
+    snapshot: bool = False
 
 
-def meaning_of(frames: list[Json], kind: str, version: str, *, pause_ends: bool = True) -> Meaning:
+def meaning_of(frames: list[Json], kind: str, version: str, *, pause_ends: bool = True, snapshot: bool = False) -> Meaning:
     """Read frames until one ends the run.
 
     Args:
@@ -53,13 +54,16 @@ def meaning_of(frames: list[Json], kind: str, version: str, *, pause_ends: bool 
         kind: `message`, `workflow` or `events`.
         version: The server's, as in `X-Version`.
         pause_ends: Whether a pause ends the stream.
+        snapshot: Whether the stream begins with the state of a run that was joined late.
     """
-    meaning = Meaning()
+    meaning = Meaning(snapshot=snapshot)
     for number, frame in enumerate(frames):
         _learn_ids(meaning, frame)
         read = _READERS.get(frame["event"])
         if read is not None:
             read(meaning, frame)
+        if frame["event"] == "workflow_finished" and kind == "events":
+            _whole_answer(meaning)
         if frame["event"] == "workflow_paused" and not pause_ends:
             meaning.paused, meaning.forms = False, []
         status = _end(meaning, kind, tuple(int(part) for part in version.split(".")))
@@ -108,7 +112,10 @@ def _message_file(meaning: Meaning, frame: Json) -> None:
 
 
 def _replace(meaning: Meaning, frame: Json) -> None:
-    meaning.text, meaning.replaced = frame["answer"], True
+    if meaning.snapshot and not frame.get("reason"):
+        meaning.text, meaning.snapshot = meaning.text + frame["answer"], False
+    else:
+        meaning.text, meaning.replaced = frame["answer"], True
 
 
 def _text_chunk(meaning: Meaning, frame: Json) -> None:
@@ -143,6 +150,13 @@ def _workflow_finished(meaning: Meaning, frame: Json) -> None:
     meaning.ids["workflow_run_id"] = data["id"]
     if data["status"] == "failed":
         meaning.error = data
+
+
+def _whole_answer(meaning: Meaning) -> None:
+    """A followed chatflow's answer stands in its outputs; the stream holds what was sent since it was joined."""
+    answer = (meaning.outputs or {}).get("answer")
+    if isinstance(answer, str) and not meaning.replaced and ("message_id" in meaning.ids or not meaning.text):
+        meaning.text = answer
 
 
 def _paused(meaning: Meaning, frame: Json) -> None:

@@ -26,7 +26,7 @@ class Folded:
 def fold_for(recording: Recording, *, version: bool = True) -> Fold:
     """A fold that knows what the answer's head would have told it."""
     known = server_version(recording.version) if version else None
-    return Fold(SHAPES[recording.kind], version=known, pause_ends=recording.pause_ends)
+    return Fold(SHAPES[recording.kind], version=known, pause_ends=recording.pause_ends, snapshot=recording.snapshot)
 
 
 def feed(fold: Fold, chunks: Iterable[bytes]) -> Folded:

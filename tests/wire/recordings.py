@@ -56,6 +56,11 @@ class Recording:
         return "message" if "-messages" in self.route else "workflow"
 
     @property
+    def snapshot(self) -> bool:
+        """Whether the stream begins with the state of a run that was joined late."""
+        return self.query.get("include_state_snapshot") == ["true"]
+
+    @property
     def pause_ends(self) -> bool:
         """Whether the server closes at a pause."""
         return self.query.get("continue_on_pause") != ["true"]

@@ -52,7 +52,9 @@ def test_every_prefix_owes_its_end(recording: Recording) -> None:
     One pass covers all prefixes: where a stream owes more, asking for its end changes nothing.
     """
     body, random = recording.body, Random(recording.id)
-    meaning = meaning_of(frames(body), recording.kind, recording.version, pause_ends=recording.pause_ends)
+    meaning = meaning_of(
+        frames(body), recording.kind, recording.version, pause_ends=recording.pause_ends, snapshot=recording.snapshot
+    )
     fold, decoder = fold_for(recording), SSEDecoder()
     edges, seen = boundaries(body), -1
     sparse = max(1, len(edges) // 60)
@@ -62,7 +64,9 @@ def test_every_prefix_owes_its_end(recording: Recording) -> None:
         assert fold.verdict is Verdict.READ_ON
         if number % sparse == 0:
             told = [frame for frame in frames(body[:start])]
-            so_far = meaning_of(told, recording.kind, recording.version, pause_ends=recording.pause_ends)
+            so_far = meaning_of(
+                told, recording.kind, recording.version, pause_ends=recording.pause_ends, snapshot=recording.snapshot
+            )
             assert (fold.result().text, dict(fold.result().ids)) == (so_far.text, so_far.ids)
             assert fold.result().status == "running"
         inside = sorted(random.randrange(start, end) for _ in range(3))

@@ -17,7 +17,9 @@ EVERY = [pytest.param(recording, id=recording.id) for recording in recordings()]
 
 
 def meaning(recording: Recording) -> Meaning:
-    return meaning_of(frames(recording.body), recording.kind, recording.version, pause_ends=recording.pause_ends)
+    return meaning_of(
+        frames(recording.body), recording.kind, recording.version, pause_ends=recording.pause_ends, snapshot=recording.snapshot
+    )
 
 
 def test_there_are_recordings() -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...files import FileInput
 from ...operations import chat as operations
 from ...operations.inputs import ResponseMode
+from ...operations.uploads import Draft
 from ...runs.blocking import fold_blocking
 from ...runs.fold import Fold
 from ...runs.result import RunResult
 from ...runs.terminal import Shape
+from ..resuming import AsyncFollower
 from ..stream import AsyncRun
+from ..uploads import complete
 
 if TYPE_CHECKING:
     from ..transport import AsyncTransport
@@ -37,6 +41,7 @@ class AsyncChat:
         trace_id: str | None = None,
         split_thinking: bool = False,
         audio: bool = False,
+        resume: bool = False,
     ) -> AsyncRun:
         """Start a chat turn and get it while it is being written.
 
@@ -46,25 +51,26 @@ class AsyncChat:
             query: The user's words. Dify keeps the history; do not send earlier turns again.
             user: Your identifier of the end user, the client's unless given. Uploads, stop and history need the same.
             inputs: The app's variables. Dify ≥ 1.0 checks required ones on every turn; misspelled names are dropped
-                without an error.
+                without an error. A file variable takes a `FileInput`, a file list several.
             conversation_id: Empty starts a conversation; the new id is on the events and on the result.
-            files: For apps that accept files; others ignore them without an error.
+            files: For apps that accept files; others ignore them without an error. Local ones are uploaded on the way.
             auto_generate_name: `False` saves Dify a model call that titles a new conversation.
             workflow_id: A chatflow's published version (Dify ≥ 1.7.2).
             trace_id: 1 to 128 of `A-Za-z0-9_-` (Dify ≥ 1.7).
             split_thinking: Report `<think>…</think>` inside the answer as reasoning.
             audio: Read on behind the answer until the speech of an app with auto-play is complete.
+            resume: Follow a chatflow's run by its id when the stream breaks (Dify ≥ 1.14), at most three times. What was
+                lost meanwhile is then known at the end of the run, and the rest of the text comes at once.
 
         Returns:
             A run, to be used with `async with`; leaving early asks Dify to stop.
 
         Raises:
-            InvalidArgument: An empty query, no user, or a local file that was not uploaded.
+            InvalidArgument: An empty query or no user.
         """
         name = self._transport.settings.user_for(user)
-        operation = operations.send(
-            query,
-            user=name,
+        draft = Draft(
+            partial(operations.send, query, user=name),
             inputs=inputs,
             conversation_id=conversation_id,
             files=files,
@@ -72,8 +78,14 @@ class AsyncChat:
             workflow_id=workflow_id,
             trace_id=trace_id,
         )
-        fold = Fold(Shape.MESSAGE, split_thinking=split_thinking, want_audio=audio)
-        return AsyncRun(self._transport, operation, fold, lambda task_id: operations.stop(task_id, user=name))
+        return AsyncRun(
+            self._transport,
+            draft,
+            Fold(Shape.MESSAGE, split_thinking=split_thinking, want_audio=audio),
+            lambda task_id: operations.stop(task_id, user=name),
+            user=name,
+            follower=AsyncFollower(self._transport, name) if resume else None,
+        )
 
     async def send(
         self,
@@ -88,6 +100,7 @@ class AsyncChat:
         trace_id: str | None = None,
         split_thinking: bool = False,
         audio: bool = False,
+        resume: bool = False,
         response_mode: ResponseMode = "streaming",
     ) -> RunResult:
         """Do a chat turn and return the whole of it.
@@ -118,9 +131,10 @@ class AsyncChat:
         }
         if response_mode == "blocking":
             name = self._transport.settings.user_for(user)
-            operation = operations.send(query, user=name, response_mode=response_mode, **options)
-            return fold_blocking(await self._transport.send(operation), Shape.MESSAGE)
-        return await self.stream(query, user=user, split_thinking=split_thinking, audio=audio, **options).finish()
+            draft = Draft(partial(operations.send, query, user=name, response_mode=response_mode), **options)
+            return fold_blocking(await self._transport.send(await complete(self._transport, draft, name)), Shape.MESSAGE)
+        run = self.stream(query, user=user, split_thinking=split_thinking, audio=audio, resume=resume, **options)
+        return await run.finish()
 
     async def stop(self, task_id: str, *, user: str | None = None) -> None:
         """Ask Dify to stop a turn; it ends within about a second with what it has.

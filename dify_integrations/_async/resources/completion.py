@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...files import FileInput
 from ...operations import completion as operations
 from ...operations.inputs import ResponseMode
+from ...operations.uploads import Draft
 from ...runs.blocking import fold_blocking
 from ...runs.fold import Fold
 from ...runs.result import RunResult
 from ...runs.terminal import Shape
 from ..stream import AsyncRun
+from ..uploads import complete
 
 if TYPE_CHECKING:
     from ..transport import AsyncTransport
@@ -41,7 +44,7 @@ class AsyncCompletion:
             inputs: The app's variables, by name.
             user: Your identifier of the end user, the client's unless given.
             query: Legacy; overrides `inputs["query"]` but does not satisfy a required variable of that name.
-            files: For apps that accept files.
+            files: For apps that accept files. Local ones are uploaded on the way.
             trace_id: 1 to 128 of `A-Za-z0-9_-` (Dify ≥ 1.7).
             split_thinking: Report `<think>…</think>` inside the text as reasoning.
             audio: Read on until the speech of an app with auto-play is complete.
@@ -50,12 +53,12 @@ class AsyncCompletion:
             A run, to be used with `async with`; leaving early asks Dify to stop.
 
         Raises:
-            InvalidArgument: Inputs that are no mapping, no user, or a local file that was not uploaded.
+            InvalidArgument: Inputs that are no mapping, or no user.
         """
         name = self._transport.settings.user_for(user)
-        operation = operations.send(inputs, user=name, query=query, files=files, trace_id=trace_id)
+        draft = Draft(partial(operations.send, user=name, query=query, trace_id=trace_id), inputs=inputs, files=files)
         fold = Fold(Shape.MESSAGE, split_thinking=split_thinking, want_audio=audio)
-        return AsyncRun(self._transport, operation, fold, lambda task_id: operations.stop(task_id, user=name))
+        return AsyncRun(self._transport, draft, fold, lambda task_id: operations.stop(task_id, user=name), user=name)
 
     async def send(
         self,
@@ -85,8 +88,8 @@ class AsyncCompletion:
         options: dict[str, Any] = {"query": query, "files": files, "trace_id": trace_id}
         if response_mode == "blocking":
             name = self._transport.settings.user_for(user)
-            operation = operations.send(inputs, user=name, response_mode=response_mode, **options)
-            return fold_blocking(await self._transport.send(operation), Shape.MESSAGE)
+            draft = Draft(partial(operations.send, user=name, response_mode=response_mode), inputs=inputs, **options)
+            return fold_blocking(await self._transport.send(await complete(self._transport, draft, name)), Shape.MESSAGE)
         return await self.stream(inputs, user=user, split_thinking=split_thinking, audio=audio, **options).finish()
 
     async def stop(self, task_id: str, *, user: str | None = None) -> None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...files import FileInput
 from ...models.workflows import WorkflowRun
+from ...operations import chat
 from ...operations import workflows as operations
 from ...operations.inputs import ResponseMode
+from ...operations.uploads import Draft
 from ...runs.blocking import fold_blocking
 from ...runs.fold import Fold
 from ...runs.result import RunResult
 from ...runs.terminal import Shape
+from ..resuming import AsyncFollower
 from ..stream import AsyncRun
+from ..uploads import complete
 
 if TYPE_CHECKING:
+    from ...core.operation import Operation
     from ..transport import AsyncTransport
 
 
@@ -34,27 +40,37 @@ class AsyncWorkflows:
         files: Sequence[FileInput] = (),
         trace_id: str | None = None,
         split_thinking: bool = False,
+        resume: bool = False,
     ) -> AsyncRun:
         """Start a run and get it while it happens.
 
         Args:
-            inputs: The start node's variables; a file variable takes a `FileInput`, a file list takes several.
+            inputs: The start node's variables; a file variable takes a `FileInput`, a file list takes several. Local
+                files are uploaded on the way.
             user: Your identifier of the end user, the client's unless given.
             workflow_id: A published version instead of the current one (Dify ≥ 1.7.2).
             files: Legacy `sys.files`; file variables belong into `inputs`.
             trace_id: 1 to 128 of `A-Za-z0-9_-` (Dify ≥ 1.7).
             split_thinking: Report `<think>…</think>` inside the text as reasoning.
+            resume: Follow the run by its id when the stream breaks (Dify ≥ 1.14), at most three times. What was lost
+                meanwhile is then known at the end of the run, and the rest of the text comes at once.
 
         Returns:
             A run, to be used with `async with`; leaving early asks Dify to stop.
 
         Raises:
-            InvalidArgument: Inputs that are no mapping, no user, or a local file that was not uploaded.
+            InvalidArgument: Inputs that are no mapping, or no user.
         """
         name = self._transport.settings.user_for(user)
-        operation = operations.run(inputs, user=name, workflow_id=workflow_id, files=files, trace_id=trace_id)
-        fold = Fold(Shape.WORKFLOW, split_thinking=split_thinking)
-        return AsyncRun(self._transport, operation, fold, lambda task_id: operations.stop(task_id, user=name))
+        build = partial(operations.run, user=name, workflow_id=workflow_id, trace_id=trace_id)
+        return AsyncRun(
+            self._transport,
+            Draft(build, inputs=inputs, files=files),
+            Fold(Shape.WORKFLOW, split_thinking=split_thinking),
+            lambda task_id: operations.stop(task_id, user=name),
+            user=name,
+            follower=AsyncFollower(self._transport, name) if resume else None,
+        )
 
     async def run(
         self,
@@ -65,6 +81,7 @@ class AsyncWorkflows:
         files: Sequence[FileInput] = (),
         trace_id: str | None = None,
         split_thinking: bool = False,
+        resume: bool = False,
         response_mode: ResponseMode = "streaming",
     ) -> RunResult:
         """Run the workflow and return its result; arguments as for `stream`.
@@ -85,9 +102,51 @@ class AsyncWorkflows:
         options: dict[str, Any] = {"workflow_id": workflow_id, "files": files, "trace_id": trace_id}
         if response_mode == "blocking":
             name = self._transport.settings.user_for(user)
-            operation = operations.run(inputs, user=name, response_mode=response_mode, **options)
-            return fold_blocking(await self._transport.send(operation), Shape.WORKFLOW)
-        return await self.stream(inputs, user=user, split_thinking=split_thinking, **options).finish()
+            draft = Draft(partial(operations.run, user=name, response_mode=response_mode), inputs=inputs, **options)
+            return fold_blocking(await self._transport.send(await complete(self._transport, draft, name)), Shape.WORKFLOW)
+        return await self.stream(inputs, user=user, split_thinking=split_thinking, resume=resume, **options).finish()
+
+    def resume(
+        self,
+        workflow_run_id: str,
+        *,
+        user: str | None = None,
+        include_state_snapshot: bool = True,
+        continue_on_pause: bool = False,
+        split_thinking: bool = False,
+    ) -> AsyncRun:
+        """Follow a run of a workflow or chatflow that was started before (Dify ≥ 1.14).
+
+        For a run whose stream was lost, and to go on after the forms of a paused one were submitted. Servers send only
+        what happens from now on; of a run that is over, its end. Leaving it early does not stop the run.
+
+        Args:
+            workflow_run_id: The run's id, such as `result.workflow_run_id` of a paused run.
+            user: Who started the run; for anybody else it does not exist.
+            include_state_snapshot: Begin with the steps so far, and a paused chatflow's answer so far.
+            continue_on_pause: Read on through pauses instead of ending at the next one. Right after a form was
+                submitted the server may still show the old pause, so ask for this then. A pause nobody answers ends the
+                stream after about 300 s.
+            split_thinking: Report `<think>…</think>` inside the text as reasoning.
+
+        Returns:
+            A run, to be used with `async with`. A chatflow's `text` is whole at its end; that of a workflow is what was
+            sent from now on, its `outputs` are whole. A finished chatflow tells the answer as the model gave it, also
+            when moderation replaced it: read `dify.messages` for what the user saw.
+
+        Raises:
+            InvalidArgument: An id that cannot be sent, or no user.
+        """
+        name = self._transport.settings.user_for(user)
+        build = partial(operations.events, workflow_run_id, user=name, continue_on_pause=continue_on_pause)
+        # Without a snapshot ≤ 1.14.2 never closes such a stream, but the run's own end ends the reading here.
+        fold = Fold(Shape.EVENTS, split_thinking=split_thinking, pause_ends=not continue_on_pause, snapshot=include_state_snapshot)
+        draft = Draft(build, include_state_snapshot=include_state_snapshot)
+
+        def stop(task_id: str) -> Operation[None]:
+            return (chat.stop if fold.result().message_id else operations.stop)(task_id, user=name)
+
+        return AsyncRun(self._transport, draft, fold, stop, user=name, stops_on_close=False)
 
     async def stop(self, task_id: str, *, user: str | None = None) -> None:
         """Ask Dify to stop a run; it ends within about a second. Unknown task ids succeed too.

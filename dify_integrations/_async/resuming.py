@@ -1,0 +1,89 @@
+"""A run whose stream broke off, followed by its id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import APIError, DifyError, StreamInterrupted, TransportError
+from ..operations import workflows
+from ..runs.resumption import Resumption
+
+if TYPE_CHECKING:
+    from ..events.base import Event
+    from ..models.workflows import WorkflowRun
+    from .transport import AsyncBody, AsyncTransport
+
+T = TypeVar("T")
+
+
+class AsyncFollower:
+    """Follows one run over the breaks of its streams.
+
+    Args:
+        transport: Sends.
+        user: Who started the run; nobody else may follow it.
+    """
+
+    def __init__(self, transport: AsyncTransport, user: str) -> None:
+        self._transport = transport
+        self._user = user
+        self._joint = Resumption()
+        self._settled = False
+
+    @property
+    def over(self) -> bool:
+        """Whether the run's last event has come."""
+        return self._joint.finished is not None
+
+    def taking(self, pick: Callable[[Event], Sequence[T]]) -> Callable[[Event], Sequence[T]]:
+        """`pick` for events that were not told before."""
+        return lambda event: [out for told in self._joint.admit(event) for out in pick(told)]
+
+    async def follow(self, error: StreamInterrupted, within_s: float | None) -> AsyncBody | None:
+        """Open the run's events behind a break.
+
+        Returns:
+            The open stream, or `None` when the run is over and its detail tells how.
+
+        Raises:
+            StreamInterrupted: `error`, when the run cannot be followed.
+        """
+        if not self._joint.broke():
+            raise error
+        try:
+            events = workflows.events(self._joint.run_id, user=self._user, include_state_snapshot=True)
+            answer = await self._transport.open(events, within_s)
+        except TransportError as failure:
+            raise error from failure
+        except APIError as refusal:
+            if not self._joint.settle(await self._detail()):
+                raise error from refusal
+            self._settled = True
+            return None
+        body: AsyncBody = answer.stream
+        return body
+
+    async def conclude(self) -> Sequence[Event]:
+        """The last events of a run that was followed, confirmed by its detail; `()` of one that was not."""
+        if self.over and not self._settled:
+            self._joint.settle(await self._detail())
+        return self._joint.conclude()
+
+    def must_be_whole(self) -> None:
+        """Refuse to pass off a text with a hole as the run's.
+
+        Raises:
+            StreamInterrupted: Text that was sent during a break is not among the run's outputs.
+        """
+        if self._joint.text_lost:
+            raise StreamInterrupted(
+                "the run is over, but text it sent while the connection was broken cannot be told from its outputs; "
+                "partial.outputs is complete, partial.text ends at the break"
+            )
+
+    async def _detail(self) -> WorkflowRun | None:
+        try:
+            return await self._transport.send(workflows.detail(self._joint.run_id))
+        except DifyError:
+            return None

@@ -1,0 +1,172 @@
+# Generated from dify_integrations/_async/source.py by .ci/twin.py; edit that file and run `make twin`.
+"""Where a run's frames come from: the body of an answer, and behind a break that of the run's events; with its clocks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+from ..core.clocks import Clocks
+from ..core.sse import SSEDecoder
+from ..errors import ConnectionDropped, DeadlineExceeded, StreamConsumed, StreamInterrupted
+from ..runs.terminal import Verdict, server_version
+from .uploads import complete
+from .waiting import within
+
+if TYPE_CHECKING:
+    from ..core.operation import Answer
+    from ..core.sse import Frame
+    from ..events.base import Event
+    from ..operations.uploads import Draft
+    from ..runs.fold import Fold
+    from .resuming import Follower
+    from .transport import Body, Transport
+
+DRAIN_S = 0.02
+"""How long to wait for the end of a body behind its last event; it usually comes in the same packet."""
+
+
+class Source:
+    """The open stream of a run.
+
+    Args:
+        transport: Sends and reads.
+        draft: What to send.
+        user: The end user.
+        fold: What reads the frames; it knows when the run is over.
+        follower: Follows the run when its stream breaks; `None` raises.
+    """
+
+    def __init__(self, transport: Transport, draft: Draft[Any], user: str, fold: Fold, follower: Follower | None) -> None:
+        self._transport = transport
+        self._draft = draft
+        self._user = user
+        self._fold = fold
+        self._follower = follower
+        self._body: Body | None = None
+        self._closed = False
+        self._clocks = Clocks(transport.settings.timeouts, time.monotonic())
+        self._decoder = self._new_decoder()
+        self._events = 0
+        # A read that may last at least as long as the socket itself waits needs no second clock; floats lose a little.
+        self._socket_limit = (transport.socket_limit or inf) - 0.001
+
+    @property
+    def opened(self) -> bool:
+        """Whether there is, or was, an answer."""
+        return self._body is not None
+
+    def open(self) -> None:
+        """Upload what is local, send the request and read the head of the answer."""
+        self._clocks = clocks = Clocks(self._transport.settings.timeouts, time.monotonic())
+        try:
+            answer = within(clocks.deadline_s, lambda: self._send(clocks.deadline_s))
+        except TimeoutError as error:
+            if clocks.deadline_passed(time.monotonic()):
+                raise clocks.verdict(time.monotonic()) from error
+            raise
+        self._body = answer.stream
+        clocks.opened(time.monotonic())
+        self._fold.attempts = answer.attempts
+        self._fold.version = server_version(answer.headers.get("x-version"))
+
+    def _send(self, deadline_s: float | None) -> Answer:
+        return self._transport.open(complete(self._transport, self._draft, self._user), deadline_s)
+
+    def frames(self) -> list[Frame] | None:
+        """The frames of the next bytes, `[]` while they are none; `None` at the end.
+
+        Raises:
+            StreamInterrupted: The stream broke off.
+            DeadlineExceeded: The whole-run clock ran out.
+        """
+        try:
+            chunk = self._read()
+        except StreamInterrupted as error:
+            return self._follow(error)
+        if not chunk:
+            # Without a follower the run itself says what its early end means.
+            followed = self._follower is not None and not self._follower.over and not self._fold.ends_here
+            return self._follow(self.interrupted("the connection was closed")) if followed else None
+        frames = self._decoder.feed(chunk)
+        self._events += len(frames)
+        return frames
+
+    def last_events(self) -> Sequence[Event]:
+        """What a follower held back until the run was over; `()` without one."""
+        return self._follower.conclude() if self._follower is not None else ()
+
+    def must_be_over(self) -> None:
+        """Refuse to end before the run did, or with a hole in its text.
+
+        Raises:
+            StreamInterrupted: The stream ended too early.
+        """
+        if not self._fold.over:
+            raise self.interrupted("the connection was closed")
+        if self._follower is not None:
+            self._follower.must_be_whole()
+
+    def close(self, *, drain: bool) -> None:
+        """Release the connection; `drain` waits a moment for the end of a body that has nothing more to say."""
+        self._closed = True
+        if self._body is None:
+            return
+        try:
+            if drain:
+                self._body.drain(DRAIN_S)
+        finally:
+            self._body.close()
+
+    def interrupted(self, what: str) -> StreamInterrupted:
+        """The error for a stream that ended early."""
+        pending = self._decoder.pending
+        half = f", {pending} bytes into an event" if pending else ""
+        ids = self._fold.result().ids
+        known = "; look the run up by its ids" if ids else ""
+        return StreamInterrupted(f"the stream ended before the run did: {what}{half}{known}", ids=ids)
+
+    def _read(self) -> bytes:
+        """The next bytes within what the clocks allow; `b""` at the end of the body."""
+        clocks, body = self._clocks, self._body
+        if body is None or self._closed:
+            raise StreamConsumed("this run was closed while it was read")
+        now = time.monotonic()
+        if self._fold.verdict is Verdict.GRACE:
+            clocks.grace(now)
+        limit = clocks.next_read(now, self._decoder.beats, self._events)
+        try:
+            if limit is None or limit >= self._socket_limit:
+                return body.read()
+            if limit <= 0:
+                raise clocks.verdict(now)
+            return body.read(limit)
+        except TimeoutError as error:
+            if clocks.in_grace:
+                return b""
+            if isinstance(error, (StreamInterrupted, DeadlineExceeded)):
+                raise
+            raise clocks.verdict(time.monotonic()) from error
+        except ConnectionDropped as error:
+            if clocks.in_grace:
+                return b""
+            raise self.interrupted(error.message) from error
+
+    def _follow(self, error: StreamInterrupted) -> list[Frame] | None:
+        """Go on behind a break with the run's events; `None` when the run is over."""
+        if self._follower is None or self._body is None or self._closed:
+            raise error
+        self._body.close()
+        body = self._follower.follow(error, self._clocks.left(time.monotonic()))
+        self._fold.join()
+        if body is None:
+            return None
+        self._body = body
+        self._decoder = self._new_decoder()
+        self._clocks.opened(time.monotonic())
+        return []
+
+    def _new_decoder(self) -> SSEDecoder:
+        return SSEDecoder(max_event_bytes=self._transport.settings.max_event_bytes)
