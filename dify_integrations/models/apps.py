@@ -130,9 +130,9 @@ class FileUpload(Feature):
     """
 
     image: ImageUpload | None = None
-    allowed_file_types: Listed[str]
-    allowed_file_extensions: Listed[str]
-    allowed_file_upload_methods: Listed[str]
+    allowed_file_types: Listed[str] = Field(default_factory=list)
+    allowed_file_extensions: Listed[str] = Field(default_factory=list)
+    allowed_file_upload_methods: Listed[str] = Field(default_factory=list)
     number_limits: int | None = None
     fileUploadConfig: SizeLimits | None = None  # noqa: N815  # Dify's word
 

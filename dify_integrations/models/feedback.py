@@ -10,7 +10,7 @@ Rating = Literal["like", "dislike"]
 """What can be thought of an answer."""
 
 
-class Feedback(Model):
+class FeedbackItem(Model):
     """One opinion of one answer.
 
     Attributes:
@@ -38,5 +38,5 @@ class Feedback(Model):
     updated_at: str | None = None
 
 
-class FeedbackPage(Page[Feedback]):
+class FeedbackPage(Page[FeedbackItem]):
     """One page of an app's feedback; the server sends `data` and nothing else."""

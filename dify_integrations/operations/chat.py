@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..core.operation import Answer, Operation, nothing
+from ..core.operation import Answer, Operation, nothing, reading
 from ..errors import InvalidArgument
 from ..files import FileInput
+from ..models.messages import SuggestedQuestions
 from .catalogue import operation
 from .inputs import ResponseMode, run_body, whole
 
@@ -42,3 +43,8 @@ def send(
 
 def stop(task_id: str, *, user: str) -> Operation[None]:
     return operation("stopChatMessageGeneration", nothing, path={"task_id": task_id}, json={"user": user})
+
+
+def suggested(message_id: str, *, user: str) -> Operation[SuggestedQuestions]:
+    read = reading(SuggestedQuestions.model_validate)
+    return operation("getSuggestedQuestions", read, path={"message_id": message_id}, query=[("user", user)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...models.feedback import Feedback, FeedbackPage, Rating
+from ...models.feedback import FeedbackItem, FeedbackPage, Rating
 from ...operations import feedback as operations
 from ...operations.paging import Numbers
 from ..paging import AsyncPages
@@ -52,7 +52,7 @@ class AsyncFeedback:
         """
         return await self._transport.send(operations.page(page=page, limit=limit))
 
-    def iterate(self, *, limit: int = 100) -> AsyncPages[Feedback]:
+    def iterate(self, *, limit: int = 100) -> AsyncPages[FeedbackItem]:
         """All feedback, read page by page as it is needed (Dify ≥ 1.4).
 
         Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...models.feedback import Feedback, FeedbackPage, Rating
+from ...models.feedback import FeedbackItem, FeedbackPage, Rating
 from ...operations import feedback as operations
 from ...operations.paging import Numbers
 from ..paging import Pages
@@ -53,7 +53,7 @@ class Feedback:
         """
         return self._transport.send(operations.page(page=page, limit=limit))
 
-    def iterate(self, *, limit: int = 100) -> Pages[Feedback]:
+    def iterate(self, *, limit: int = 100) -> Pages[FeedbackItem]:
         """All feedback, read page by page as it is needed (Dify ≥ 1.4).
 
         Args:
