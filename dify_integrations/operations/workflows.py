@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from typing import Any
 
 from ..core.jsonio import JsonValue
 from ..core.operation import Answer, Operation, nothing, reading
-from ..errors import NotFound
+from ..errors import InvalidArgument, NotFound
 from ..files import FileInput
-from ..models.workflows import WorkflowRun
+from ..models.workflows import WorkflowLogPage, WorkflowRun
 from .catalogue import operation
 from .inputs import ResponseMode, run_body, whole
+from .paging import page_number, page_size
 
 
 def run(
@@ -57,3 +59,35 @@ def _run(value: JsonValue) -> WorkflowRun:
         # Dify ≤ 1.13.0 answers an unknown id with 200 and every field null.
         raise NotFound("no workflow run with this id", status=404, code="not_found")
     return WorkflowRun.model_validate(value)
+
+
+def logs(
+    *,
+    keyword: str | None = None,
+    status: str | None = None,
+    created_at_before: datetime | str | None = None,
+    created_at_after: datetime | str | None = None,
+    created_by_end_user_session_id: str | None = None,
+    created_by_account: str | None = None,
+    page: int = 1,
+    limit: int = 20,
+) -> Operation[WorkflowLogPage]:
+    filters = {
+        "keyword": keyword,
+        "status": status,
+        "created_at__before": _time("created_at_before", created_at_before),
+        "created_at__after": _time("created_at_after", created_at_after),
+        "created_by_end_user_session_id": created_by_end_user_session_id,
+        "created_by_account": created_by_account,
+    }
+    query = [("page", page_number(page)), ("limit", page_size(limit))]
+    query += [(name, value) for name, value in filters.items() if value is not None]
+    return operation("getWorkflowLogs", reading(WorkflowLogPage.model_validate), query=query)
+
+
+def _time(name: str, value: datetime | str | None) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise InvalidArgument(f"{name} must be a datetime with a time zone, or ISO 8601 text")
+    return value.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ...files import FileInput
+from ...models.messages import SuggestedQuestions
 from ...operations import chat as operations
 from ...operations.inputs import ResponseMode
 from ...operations.uploads import Draft
@@ -147,3 +148,20 @@ class AsyncChat:
             InvalidArgument: No task id or no user.
         """
         await self._transport.send(operations.stop(task_id, user=self._transport.settings.user_for(user)))
+
+    async def suggested(self, message_id: str, *, user: str | None = None) -> SuggestedQuestions:
+        """What the user might ask next; the server asks a model for it at every call.
+
+        Args:
+            message_id: The last answer's turn.
+            user: The turn's user, the client's unless given.
+
+        Returns:
+            The questions, in `data`.
+
+        Raises:
+            BadRequest: The app does not suggest questions (`bad_request`).
+            NotFound: Unknown message, or another user's.
+        """
+        name = self._transport.settings.user_for(user)
+        return await self._transport.send(operations.suggested(message_id, user=name))
