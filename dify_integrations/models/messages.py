@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from .base import Listed, Model, Page
+from .forms import FormAction, FormInput
 
 
 class MessageFile(Model):
@@ -112,48 +113,6 @@ class MessageFeedback(Model):
     rating: str | None = None
 
 
-class HumanInputDefault(Model):
-    """What a form's field holds at first.
-
-    Attributes:
-        type: `constant`, or `variable` for a value of the run.
-        selector: Where the variable is.
-        value: The constant.
-    """
-
-    type: str | None = None
-    selector: Listed[str]
-    value: str | None = None
-
-
-class HumanInputField(Model):
-    """A field of a form.
-
-    Attributes:
-        type: `paragraph`, and after 1.14.2 `select`, `file`, `file-list`.
-        output_variable_name: Key of its value.
-        default: What it holds at first.
-    """
-
-    type: str | None = None
-    output_variable_name: str | None = None
-    default: HumanInputDefault | None = None
-
-
-class HumanInputAction(Model):
-    """A button of a form.
-
-    Attributes:
-        id: What a submission names.
-        title: Its text.
-        button_style: `primary`, `default`, `accent` or `ghost`.
-    """
-
-    id: str | None = None
-    title: str | None = None
-    button_style: str | None = None
-
-
 class HumanInputDefinition(Model):
     """A form as a run asked for it.
 
@@ -173,8 +132,8 @@ class HumanInputDefinition(Model):
     node_id: str | None = None
     node_title: str | None = None
     form_content: str | None = None
-    inputs: Listed[HumanInputField]
-    actions: Listed[HumanInputAction]
+    inputs: Listed[FormInput]
+    actions: Listed[FormAction]
     display_in_ui: bool | None = None
     form_token: str | None = None
     resolved_default_values: dict[str, Any] | None = None

@@ -200,7 +200,7 @@ class AsyncWorkflows:
             limit: 1 to 100.
 
         Returns:
-            The page, without inputs and outputs; see `detail`. Filters by time and person are ignored by Dify 0.15.
+            The page, without inputs and outputs; see `detail`. A server ignores filters that are younger than it is.
 
         Raises:
             BadRequest: A status, time or account the server does not know.
