@@ -13,16 +13,26 @@ from starlette.responses import Response
 from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .ages import known
 from .replies import ApiError, crash, no_such_page
 from .routes import apps, chat, completion, conversations, datasets, files, retrieval, workflows
 from .state import RecordedRequest, State
 
-_AREAS = (chat, completion, workflows, conversations, files, apps, retrieval, datasets)
+_AREAS = (
+    chat,
+    completion,
+    workflows,
+    conversations,
+    files,
+    apps,
+    retrieval,
+    datasets,
+)
 
 
 def build(state: State) -> ASGIApp:
     """The whole application over a state."""
-    routes = [route for area in _AREAS for route in area.ROUTES]
+    routes = known((route for area in _AREAS for route in area.ROUTES), state.version)
     handlers: dict[Any, Any] = {ApiError: _refusal, HTTPException: _http_error, Exception: _crashed}
     app = Starlette(routes=[Mount("/v1", app=Router(routes, redirect_slashes=False))], exception_handlers=handlers)
     app.state.local = state

@@ -1,9 +1,14 @@
-"""Which server is being emulated, and every difference that follows from it, by name."""
+"""Which server is being emulated, and every difference that follows from it, by name; routes have a table in `ages`."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """A version as comparable numbers."""
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:3])
 
 
 @dataclass(frozen=True)
@@ -15,12 +20,7 @@ class ServerVersion:
     @property
     def number(self) -> tuple[int, ...]:
         """The version as comparable numbers."""
-        return tuple(int(part) for part in re.findall(r"\d+", self.text)[:3])
-
-    @property
-    def has_index(self) -> bool:
-        """`GET /v1/` answers; every recorded 1.x server says 404."""
-        return self.number < (1, 0, 0)
+        return numbers(self.text)
 
     @property
     def relays(self) -> bool:
@@ -76,3 +76,18 @@ class ServerVersion:
     def deletes_unknown_conversation(self) -> bool:
         """Before 1.13 deleting an unknown conversation is a success."""
         return self.number < (1, 13, 0)
+
+    @property
+    def resumes(self) -> bool:
+        """Runs can be followed again and forms be submitted over the Service API."""
+        return self.number >= (1, 14, 0)
+
+    @property
+    def types_form_inputs(self) -> bool:
+        """Forms have select and file inputs, are echoed when filled, and stay in the message afterwards."""
+        return self.number >= (1, 14, 3)
+
+    @property
+    def repeats_text_after_pause(self) -> bool:
+        """A resumed chatflow says its text from before the pause again, and never what follows it."""
+        return self.number >= (1, 14, 3)

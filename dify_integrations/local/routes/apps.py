@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from ..apps import App
 from ..inputs import FILE_TYPES
-from ..replies import answer, no_such_page
+from ..replies import answer
 from .access import app_of, state_of
 
 _LIMITS = {
@@ -77,11 +77,8 @@ async def meta(request: Request) -> Response:
 
 
 async def index(request: Request) -> Response:
-    """GET /v1/: servers before 1.0 tell their version here, later ones do not know the route."""
-    version = state_of(request).version
-    if not version.has_index:
-        return no_such_page()
-    return answer({"welcome": "Dify OpenAPI", "api_version": "v1", "server_version": version.text})
+    """GET /v1/: the version."""
+    return answer({"welcome": "Dify OpenAPI", "api_version": "v1", "server_version": state_of(request).version.text})
 
 
 ROUTES = [
