@@ -14,37 +14,20 @@ except ImportError as error:
 
 from .apps import App, Script, Turn
 from .datasets import Dataset, Hit
-from .says import (
-    Drop,
-    Fail,
-    File,
-    Gate,
-    Iteration,
-    Node,
-    Outputs,
-    Pause,
-    Raw,
-    Reasoning,
-    Replace,
-    Retry,
-    Say,
-    Silence,
-    Sources,
-    Text,
-    Tool,
-    Tools,
-    Wait,
-    tokens,
-)
+from .happenings import Cut, Drop, Gate, Raw, Silence, UntilFollowed, Wait
+from .pauses import Filled, Pause, Pauses
+from .says import Fail, File, Iteration, Node, Outputs, Reasoning, Replace, Retry, Say, Sources, Text, Tool, Tools, tokens
 from .server import LocalDify
 from .state import RecordedRequest, RecordedStop
 
 __all__ = [
     "App",
+    "Cut",
     "Dataset",
     "Drop",
     "Fail",
     "File",
+    "Filled",
     "Gate",
     "Hit",
     "Iteration",
@@ -52,6 +35,7 @@ __all__ = [
     "Node",
     "Outputs",
     "Pause",
+    "Pauses",
     "Raw",
     "Reasoning",
     "RecordedRequest",
@@ -66,6 +50,7 @@ __all__ = [
     "Tool",
     "Tools",
     "Turn",
+    "UntilFollowed",
     "Wait",
     "tokens",
 ]

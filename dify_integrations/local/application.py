@@ -15,13 +15,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .ages import known
 from .replies import ApiError, crash, no_such_page
-from .routes import apps, chat, completion, conversations, datasets, files, retrieval, workflows
+from .routes import apps, chat, completion, conversations, datasets, events, files, human_input, retrieval, workflows
 from .state import RecordedRequest, State
 
 _AREAS = (
     chat,
     completion,
     workflows,
+    events,
+    human_input,
     conversations,
     files,
     apps,

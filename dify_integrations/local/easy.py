@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from . import frames, words
-from .run import Run, mind
+from .performing import mind
+from .run import Run
 from .says import Fail, File, Reasoning, Replace, Say, Sources, Text, Tool, Tools
 from .state import Message
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from . import frames
-from .nodes import NodeTracker, OpenNode, SendData
+from .nodes import NodeTracker, SendData
 from .run import Run
-from .says import Fail, Pause
+from .says import Fail
 from .state import RunDetail
 
 
@@ -19,6 +19,8 @@ class Said:
     """What a graph run has said so far."""
 
     answer: str = ""
+    # The text before a pause, which one release says again instead of what follows.
+    repeated: str = ""
     outputs: dict[str, Any] | None = None
     files: list[dict[str, Any]] = field(default_factory=list)
     sources: list[dict[str, Any]] = field(default_factory=list)
@@ -81,29 +83,32 @@ class Ending:
         detail.total_steps, detail.total_tokens = self._nodes.steps, self._nodes.total_tokens
         detail.finished_at, detail.elapsed_time = run.state.now(), run.elapsed()
         # Behind the relay the worker goes on and stores the answer without a listener; before, it was lost.
-        if run.message and (run.channel.listened or run.state.version.relays):
-            run.message.answer = self._said.answer
+        stores = run.channel.listened or run.state.version.relays
+        if run.message and stores and (run.publishes or status != "paused"):
+            repeated = self._said.repeated
+            run.message.answer = run.message.answer + repeated if repeated else self._said.answer
 
     async def _workflow_finished(self) -> None:
+        await self._send("workflow_finished", self.finished(self._run.began_at))
+
+    def finished(self, created_at: int) -> dict[str, Any]:
+        """`data` of `workflow_finished`; live it counts from the last resumption, later from the beginning."""
         detail, run = self._detail, self._run
-        await self._send(
-            "workflow_finished",
-            {
-                "id": run.run_id,
-                "workflow_id": run.app.workflow_id,
-                "status": detail.status,
-                "outputs": detail.outputs,
-                "error": detail.error,
-                "elapsed_time": detail.elapsed_time,
-                "total_tokens": detail.total_tokens,
-                "total_steps": detail.total_steps,
-                "created_by": {"id": run.state.user_id(run.user), "user": run.user},
-                "created_at": detail.created_at,
-                "finished_at": detail.finished_at,
-                "exceptions_count": self._nodes.exceptions + (1 if detail.status == "failed" else 0),
-                "files": self._said.files,
-            },
-        )
+        return {
+            "id": run.run_id,
+            "workflow_id": run.app.workflow_id,
+            "status": detail.status,
+            "outputs": detail.outputs,
+            "error": detail.error,
+            "elapsed_time": detail.elapsed_time,
+            "total_tokens": detail.total_tokens,
+            "total_steps": detail.total_steps,
+            "created_by": {"id": run.state.user_id(run.user), "user": run.user},
+            "created_at": created_at,
+            "finished_at": detail.finished_at,
+            "exceptions_count": self._nodes.exceptions + (1 if detail.status == "failed" else 0),
+            "files": self._said.files,
+        }
 
     async def _message_end(self) -> None:
         message = self._run.message
@@ -114,42 +119,52 @@ class Ending:
         fields = {"id": message.id, "metadata": self.metadata, "files": self._said.files}
         await self._run.send("message_end", fields)
 
-    async def pause(self, say: Pause, opened: OpenNode) -> None:
-        """`human_input_required`, then `workflow_paused`."""
-        run, form = self._run, self._form(say, opened)
-        await self._send("human_input_required", form)
+    async def pause(self, forms: Sequence[Mapping[str, Any]]) -> None:
+        """`workflow_paused`; what the client is told of the run's time is kept only for its end."""
+        run, detail = self._run, self._detail
         self._settle("paused", {}, None)
-        self._detail.finished_at = None
-        first = ("form_id", "form_content", "inputs", "actions", "node_id", "node_title")
-        last = ("resolved_default_values", "form_token", "expiration_time")
-        reason = {"TYPE": "human_input_required", **{key: form[key] for key in (*first, *last)}}
-        self.paused = {
-            "workflow_run_id": run.run_id,
-            "paused_nodes": [opened.node_id],
-            "outputs": {},
-            "reasons": [reason],
-            "status": "paused",
-            "created_at": run.created_at,
-            "elapsed_time": self._detail.elapsed_time,
-            "total_tokens": self._detail.total_tokens,
-            "total_steps": self._detail.total_steps,
-        }
+        detail.finished_at = None
+        self.paused = paused(run, detail, forms, elapsed_time=detail.elapsed_time)
+        detail.elapsed_time = 0.0
+        if run.message and run.publishes:
+            run.message.status = "paused"
         await self._send("workflow_paused", self.paused)
 
-    def _form(self, say: Pause, opened: OpenNode) -> dict[str, Any]:
-        state = self._run.state
-        return {
-            "form_id": state.new_id("form"),
-            "node_id": opened.node_id,
-            "node_title": say.title,
-            "form_content": say.form_content,
-            "inputs": [dict(item) for item in say.inputs],
-            "actions": [dict(action) for action in say.actions],
-            "display_in_ui": True,
-            "form_token": state.new_id("form-token").replace("-", "")[:22],
-            "resolved_default_values": dict(say.defaults),
-            "expiration_time": state.now() + say.expires_s,
-        }
+    def resume(self) -> None:
+        """The run goes on, and has cost nothing until it ends."""
+        detail = self._detail
+        self.paused = None
+        detail.status, detail.total_steps, detail.total_tokens = "running", 0, 0
+        if self._run.message:
+            self._run.message.status = "normal"
+
+
+def paused(
+    run: Run,
+    detail: RunDetail,
+    forms: Sequence[Mapping[str, Any]],
+    *,
+    outputs: Mapping[str, Any] | None = None,
+    elapsed_time: float = 0.0,
+) -> dict[str, Any]:
+    """`data` of `workflow_paused`."""
+    return {
+        "workflow_run_id": run.run_id,
+        "paused_nodes": [form["node_id"] for form in forms],
+        "outputs": dict(outputs or {}),
+        "reasons": [_reason(form) for form in forms],
+        "status": "paused",
+        "created_at": run.began_at,
+        "elapsed_time": elapsed_time,
+        "total_tokens": detail.total_tokens,
+        "total_steps": detail.total_steps,
+    }
+
+
+def _reason(form: Mapping[str, Any]) -> dict[str, Any]:
+    first = ("form_id", "form_content", "inputs", "actions", "node_id", "node_title")
+    last = ("resolved_default_values", "form_token", "expiration_time")
+    return {"TYPE": "human_input_required", **{key: form[key] for key in (*first, *last)}}
 
 
 def shown_inputs(run: Run) -> dict[str, Any]:
@@ -162,6 +177,15 @@ def shown_inputs(run: Run) -> dict[str, Any]:
         values["sys.dialogue_count"] = len(run.turn.history) + 1
     ids = {"sys.app_id": run.app.id, "sys.workflow_id": run.app.workflow_id, "sys.workflow_run_id": run.run_id}
     return {**values, **ids}
+
+
+def stored_inputs(run: Run) -> dict[str, Any]:
+    """The inputs of a run as Dify keeps them: those of a workflow with the time of the call, which live frames leave out."""
+    values = shown_inputs(run)
+    if run.message or not run.state.version.relays:
+        return values
+    ids = {key: values.pop(key) for key in ("sys.workflow_id", "sys.workflow_run_id")}
+    return {**values, "sys.timestamp": run.created_at, **ids}
 
 
 def shown_detail(detail: RunDetail, *, outputs_as_text: bool) -> Mapping[str, Any]:

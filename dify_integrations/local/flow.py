@@ -6,22 +6,23 @@ it does not say them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import frames
-from .channel import Signal
 from .easy import file_name, sources, suffix
-from .ending import Ending, Said, shown_inputs
+from .ending import Ending, Said, shown_inputs, stored_inputs
 from .nodes import NodeTracker, OpenNode
-from .run import Ended, Failed, Run, mind
+from .pauses import Filled, Pause, Pauses
+from .pausing import Pausing
+from .performing import mind
+from .run import Failed, Run
 from .says import (
     Fail,
     File,
     Iteration,
     Node,
     Outputs,
-    Pause,
     Reasoning,
     Replace,
     Retry,
@@ -41,9 +42,10 @@ class FlowWriter:
         self.run = run
         self.failure: Fail | None = None
         self.said = Said()
-        self.detail = RunDetail(run.run_id, run.app, shown_inputs(run), run.created_at)
-        self._nodes = NodeTracker(run)
-        self.ending = Ending(run, self._nodes, self.said, self.detail, self._send)
+        self.detail = RunDetail(run.run_id, run.app, stored_inputs(run), run.created_at)
+        self.nodes = NodeTracker(run)
+        self.ending = Ending(run, self.nodes, self.said, self.detail, self._send)
+        self.pausing = Pausing(run, self.nodes, self.ending, self._send, self._restart)
         self._thinking = False
 
     async def _send(self, event: str, data: Mapping[str, Any]) -> None:
@@ -53,13 +55,25 @@ class FlowWriter:
 
     async def open(self) -> None:
         """The relay's first ping, then `workflow_started`."""
-        run, relays = self.run, self.run.state.version.relays
+        run = self.run
         run.state.runs[run.run_id] = self.detail
-        if relays:
+        run.state.flows[run.run_id] = self
+        if run.state.version.relays:
             await run.channel.put(frames.PING)
-        started = {"id": run.run_id, "workflow_id": run.app.workflow_id, "inputs": self.detail.inputs}
-        reason = {"reason": "initial"} if relays else {}
-        await self._send("workflow_started", {**started, "created_at": run.created_at, **reason})
+        await self._start("initial")
+
+    async def _start(self, reason: str) -> None:
+        run = self.run
+        started = {"id": run.run_id, "workflow_id": run.app.workflow_id, "inputs": shown_inputs(run)}
+        shown = {"reason": reason} if run.state.version.relays else {}
+        await self._send("workflow_started", {**started, "created_at": run.began_at, **shown})
+
+    async def _restart(self) -> None:
+        run = self.run
+        await self._start("resumption")
+        if run.message and self.said.answer and run.state.version.repeats_text_after_pause:
+            self.said.repeated = self.said.answer
+            await self._message(self.said.repeated, ["answer", "answer"])
 
     async def say(self, say: Say) -> None:
         """Send the frames of one saying."""
@@ -76,7 +90,9 @@ class FlowWriter:
             for call in (say,) if isinstance(say, Tool) else say.calls:
                 await self._node(_tool_node(call))
         elif isinstance(say, Pause):
-            await self._pause(say)
+            (self.run.filled,) = await self._pause([say])
+        elif isinstance(say, Pauses):
+            self.run.filled = await self._pause(say.forms)
         elif not await self._note(say) and not await mind(self.run, say):
             raise TypeError(f"{type(say).__name__} cannot be said by an app of mode {self.run.app.mode!r}.")
 
@@ -94,7 +110,7 @@ class FlowWriter:
             if self.run.message:
                 await self.run.send("message_replace", {"answer": say.text, "reason": say.reason})
         elif isinstance(say, Retry):
-            await self._nodes.retry(say.error, self._send)
+            await self.nodes.retry(say.error, self._send)
         else:
             return False
         return True
@@ -110,11 +126,15 @@ class FlowWriter:
         node.text += text
         self.said.answer += text
         selector = [node.node_id, "text"]
+        if self.run.message is None:
+            await self._send("text_chunk", {"text": text, "from_variable_selector": selector})
+        elif not self.said.repeated:
+            await self._message(text, selector)
+
+    async def _message(self, text: str, selector: list[str]) -> None:
         if self.run.message:
             fields = {"id": self.run.message.id, "answer": text, "from_variable_selector": selector}
             await self.run.send("message", fields)
-        else:
-            await self._send("text_chunk", {"text": text, "from_variable_selector": selector})
 
     async def _reasoning(self, text: str) -> None:
         node = await self._speaking_node()
@@ -129,33 +149,33 @@ class FlowWriter:
         await self.run.send("reasoning_chunk", {"data": chunk})
 
     async def _speaking_node(self) -> OpenNode:
-        if self._nodes.current is None:
+        if self.nodes.current is None:
             await self._start_node()
-            return await self._nodes.start(Node("llm", "LLM"), self._send, implicit=True)
-        return self._nodes.current
+            return await self.nodes.start(Node("llm", "LLM"), self._send, implicit=True)
+        return self.nodes.current
 
     # --- nodes ------------------------------------------------------------------------------------------------------
 
     async def _start_node(self) -> None:
-        if not self._nodes.steps:
-            await self._nodes.start(Node("start", "Start"), self._send)
-            await self._nodes.finish(self._send)
+        if not self.nodes.steps:
+            await self.nodes.start(Node("start", "Start"), self._send)
+            await self.nodes.finish(self._send)
 
     async def _next_node(self, type: str) -> None:
         """Make room for a node: the text node that nobody asked for ends, a missing start node is run."""
-        if self._nodes.current and self._nodes.current.implicit:
-            await self._nodes.finish(self._send)
+        if self.nodes.current and self.nodes.current.implicit:
+            await self.nodes.finish(self._send)
         if type != "start":
             await self._start_node()
 
     async def _node(self, node: Node, *, iteration: tuple[str, int] | None = None) -> OpenNode:
         await self._next_node(node.type)
-        opened = await self._nodes.start(node, self._send, iteration=iteration)
+        opened = await self.nodes.start(node, self._send, iteration=iteration)
         for say in node.inside:
             await self.say(say)
         await self.run.pause(node.duration_s)
         self._fill_last(opened)
-        await self._nodes.finish(self._send)
+        await self.nodes.finish(self._send)
         if node.status == "failed":
             raise Failed(Fail(node.error or "The node failed.", "invalid_param", 400))
         return opened
@@ -169,12 +189,12 @@ class FlowWriter:
 
     async def _iteration(self, say: Iteration) -> None:
         await self._next_node("iteration")
-        state, began, spent_before = self.run.state, self.run.elapsed(), self._nodes.total_tokens
+        state, began, spent_before = self.run.state, self.run.elapsed(), self.nodes.total_tokens
         base = {"id": say.id, "node_id": say.id, "node_type": "iteration", "title": say.title}
         when = {"created_at": state.now(), "extras": {}}
         inputs = dict(say.inputs or {"iterator_selector": [str(number) for number in range(len(say.items))]})
         shown = {"inputs": inputs, "inputs_truncated": False}
-        self._nodes.steps += 1
+        self.nodes.steps += 1
         await self._send("iteration_started", {**base, **when, "metadata": {"iteration_length": len(say.items)}, **shown})
         collected: list[Any] = []
         for index, item in enumerate(say.items):
@@ -183,7 +203,7 @@ class FlowWriter:
             for node in item:
                 last = await self._node(node, iteration=(say.id, index))
             collected.append(next(iter((last.outputs or {}).values()), None) if last else None)
-        spent = self._nodes.total_tokens - spent_before
+        spent = self.nodes.total_tokens - spent_before
         outputs = dict(say.outputs if say.outputs is not None else {"output": collected})
         finished = {
             "status": "succeeded",
@@ -202,7 +222,7 @@ class FlowWriter:
     async def close(self) -> None:
         """The last node when it was not said, then the terminal frames."""
         await self._next_node("end")
-        if self._nodes.last_type not in {"answer", "end"}:
+        if self.nodes.last_type not in {"answer", "end"}:
             await self._node(Node("answer", "Answer") if self.run.message else Node("end", "End"))
         await self.ending.succeed()
 
@@ -215,11 +235,9 @@ class FlowWriter:
         self.failure = fail
         await self.ending.fail(fail)
 
-    async def _pause(self, say: Pause) -> None:
+    async def _pause(self, pauses: Sequence[Pause]) -> tuple[Filled, ...]:
         await self._next_node("human-input")
-        opened = await self._nodes.start(Node("human-input", say.title, id=say.id), self._send)
-        await self.ending.pause(say, opened)
-        raise Ended(Signal.END)
+        return await self.pausing.ask(pauses)
 
 
 def _tool_node(call: Tool) -> Node:

@@ -11,8 +11,9 @@ from . import frames
 from .channel import Channel, EventStream, Signal
 from .easy import AgentWriter, EasyWriter
 from .flow import FlowWriter
+from .performing import perform
 from .replies import ApiError, Blocking, generated, invalid
-from .run import Run, perform
+from .run import Run
 from .scripts import default_script
 from .state import State
 
@@ -22,6 +23,7 @@ Reply = EventStream | Blocking
 def respond(run: Run, *, streaming: bool) -> Reply:
     """The response that performs a run."""
     script = run.app.script or default_script(run.app)
+    run.publishes = streaming
     if run.app.is_flow:
         flow = FlowWriter(run)
         blocking = (lambda: _chatflow_body(run, flow)) if run.message else (lambda: _workflow_body(run, flow))
@@ -82,6 +84,7 @@ def _chatflow_body(run: Run, writer: FlowWriter) -> Response:
     }
     body = _message_body(run, writer.said.answer, metadata)
     if writer.ending.paused:
+        body["metadata"] = {**metadata, "usage": None}
         paused = {key: value for key, value in writer.ending.paused.items() if key != "outputs"}
         data = {"id": body["id"], **{key: body[key] for key in list(body) if key not in {"event", "id", "task_id"}}}
         body = {**body, "event": "workflow_paused", "workflow_run_id": run.run_id, "data": {**data, **paused}}
@@ -103,5 +106,5 @@ def _workflow_body(run: Run, writer: FlowWriter) -> Response:
         "finished_at": detail.finished_at,
     }
     if writer.ending.paused:
-        data.update(paused_nodes=writer.ending.paused["paused_nodes"], reasons=writer.ending.paused["reasons"])
+        data.update({key: writer.ending.paused[key] for key in ("elapsed_time", "paused_nodes", "reasons")})
     return generated({"task_id": run.task_id, "workflow_run_id": run.run_id, "data": data})

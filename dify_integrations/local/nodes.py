@@ -15,7 +15,7 @@ SendData = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 MODEL = {"model_provider": "local/scripted", "model_name": "local-dify"}
 
 
-@dataclass
+@dataclass(eq=False)
 class OpenNode:
     """A node between its started and its finished frame."""
 
@@ -27,9 +27,13 @@ class OpenNode:
     iteration: tuple[str, int] | None
     inputs: dict[str, Any]
     outputs: dict[str, Any] | None
+    # Its place in the run; a resumed run counts from 1 again. Live frames always say 1, snapshots say this.
+    index: int = 1
     text: str = ""
     reasoning: str = ""
     retries: int = 0
+    # The data of its `node_finished`, or of what a snapshot shows in its place while the run is paused.
+    ended: dict[str, Any] | None = None
 
 
 class NodeTracker:
@@ -38,6 +42,8 @@ class NodeTracker:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._open: list[OpenNode] = []
+        self._index = 0
+        self.seen: list[OpenNode] = []
         self.steps = 0
         self.exceptions = 0
         self.total_tokens = 0
@@ -59,14 +65,32 @@ class NodeTracker:
         started = frames.node_started(
             execution_id, node_id, node.type, title, created_at, iteration_id=iteration[0] if iteration else None
         )
-        self.steps += 1
-        self.last_type = node.type
         outputs = None if node.outputs is None else dict(node.outputs)
-        inputs = dict(node.inputs or {})
-        began = self._run.elapsed()
-        self._open.append(OpenNode(node, node_id, started, began, implicit, iteration, inputs, outputs))
-        await send("node_started", started)
-        return self._open[-1]
+        opened = OpenNode(node, node_id, started, self._run.elapsed(), implicit, iteration, dict(node.inputs or {}), outputs)
+        self._open.append(opened)
+        self.seen.append(opened)
+        await self._begin(opened, send)
+        return opened
+
+    async def _begin(self, node: OpenNode, send: SendData) -> None:
+        self.steps += 1
+        self._index += 1
+        node.index = self._index
+        self.last_type = node.node.type
+        await send("node_started", node.started)
+
+    def suspend(self) -> None:
+        """The open nodes pause with the run."""
+        for node in self._open:
+            node.ended = self._ended(node, "paused", None, {}, {})
+
+    async def resume(self, send: SendData) -> None:
+        """Send `node_started` for the paused nodes again, with their execution ids."""
+        self._index = 0
+        for node in self._open:
+            node.ended, node.began = None, self._run.elapsed()
+            node.started = {**node.started, "created_at": self._run.state.now()}
+            await self._begin(node, send)
 
     async def retry(self, error: str, send: SendData) -> None:
         """Send `node_retry` for the open node."""
@@ -76,9 +100,10 @@ class NodeTracker:
         node.retries += 1
         await send("node_retry", {**self._ended(node, "retry", error, {}, {}), "retry_index": node.retries})
 
-    async def finish(self, send: SendData) -> None:
-        """Send `node_finished` for the open node."""
-        node = self._open.pop()
+    async def finish(self, send: SendData, node: OpenNode | None = None) -> None:
+        """Send `node_finished` for the innermost open node, or for another one."""
+        node = node or self._open[-1]
+        self._open.remove(node)
         error = node.node.error
         if node.node.status == "exception":
             self.exceptions += 1
@@ -86,13 +111,17 @@ class NodeTracker:
         failed = node.node.status == "failed"
         process_data = {} if failed else self._process_data(node)
         outputs = {} if failed else dict(node.outputs or {})
-        await send("node_finished", self._ended(node, node.node.status, error, process_data, outputs))
+        await self._finished(node, self._ended(node, node.node.status, error, process_data, outputs), send)
 
     async def fail_open(self, error: str, send: SendData) -> None:
         """Every open node fails, the innermost first."""
         while self._open:
             node = self._open.pop()
-            await send("node_finished", self._ended(node, "failed", error, {}, {}))
+            await self._finished(node, self._ended(node, "failed", error, {}, {}), send)
+
+    async def _finished(self, node: OpenNode, data: dict[str, Any], send: SendData) -> None:
+        node.ended = data
+        await send("node_finished", data)
 
     def _process_data(self, node: OpenNode) -> dict[str, Any]:
         kind = node.node.type

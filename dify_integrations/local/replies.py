@@ -100,7 +100,7 @@ class Blocking:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        work = self._state.in_background(self._producer())
+        self._state.in_background(self._producer())
         left = asyncio.ensure_future(gone(receive))
         drained = asyncio.ensure_future(self._drain())
         try:
@@ -112,7 +112,7 @@ class Blocking:
             if drained.result() is Signal.CUT:
                 await cut(self._state, scope, left)
                 return
-            await work
+            # The work itself may go on: a paused run waits for a person.
             await self._result()(scope, receive, send)
         finally:
             left.cancel()

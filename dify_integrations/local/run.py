@@ -1,19 +1,20 @@
-"""One running call of an app: its ids, its stop flag, its waits, and the loop that performs a script."""
+"""One running call of an app: its ids, its stop flag, its waits, and whom its frames go to."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping, Sequence
-from contextlib import aclosing
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from . import frames
-from .apps import App, Script, Turn
+from .apps import App, Turn
 from .channel import Channel, Signal
-from .says import Drop, Fail, Gate, Raw, Say, Silence, Wait
+from .following import Topic
+from .pauses import Filled
+from .says import Fail
 from .state import Conversation, Message, State
 
-_GATE_LOOK_S = 0.003
+_LOOK_S = 0.003
 
 
 class Stopped(Exception):
@@ -70,10 +71,21 @@ class Run:
         self.task_id = state.new_id("task")
         self.run_id = state.new_id("run") if app.is_flow else ""
         self.created_at = state.now()
-        self.began = state.clock()
+        self.begin()
         self.channel = Channel()
+        self.topic = Topic()
+        # Dify publishes no events of a blocking call before its first pause.
+        self.publishes = True
+        self.paused = self.resumed = False
+        # What the script is told when it goes on after a pause.
+        self.filled: Filled | tuple[Filled, ...] | None = None
         self.message = self._new_message()
         self._stop = asyncio.Event()
+
+    def begin(self) -> None:
+        """Start the clock; a resumed run starts it again."""
+        self.began = self.state.clock()
+        self.began_at = self.state.now()
 
     def _new_message(self) -> Message | None:
         if self.app.mode == "workflow":
@@ -115,7 +127,7 @@ class Run:
         }
 
     def elapsed(self) -> float:
-        """Seconds since the run began, on the server's clock."""
+        """Seconds since the run began or was resumed, on the server's clock."""
         return round(max(self.state.clock() - self.began, 0.0), 6)
 
     def ask_to_stop(self) -> None:
@@ -123,8 +135,19 @@ class Run:
         self._stop.set()
 
     async def send(self, event: str, fields: Mapping[str, Any]) -> None:
-        """Send one event frame."""
-        await self.channel.put(frames.data({"event": event, **self.head, **fields}))
+        """Send one event frame to the client and publish it to followers."""
+        await self.put(frames.data({"event": event, **self.head, **fields}), event)
+
+    async def put(self, frame: bytes, event: str = "") -> None:
+        """Send and publish the bytes of a frame."""
+        await self.channel.put(frame)
+        if self.publishes:
+            self.topic.publish(event, frame)
+
+    async def cut(self) -> None:
+        """Break off every connection that listens; the run itself goes on."""
+        await self.channel.put(Signal.CUT)
+        self.topic.cut()
 
     async def pause(self, seconds: float) -> None:
         """Let time pass.
@@ -140,82 +163,13 @@ class Run:
         if self._stop.is_set():
             raise Stopped
 
+    async def until(self, claim: Callable[[], bool], timeout_s: float = float("inf")) -> None:
+        """Let time pass until something holds, or for some seconds at most.
 
-class Writer(Protocol):
-    """Turns what a script says into the frames of a mode."""
-
-    async def open(self) -> None:
-        """Before the first thing is said."""
-
-    async def say(self, say: Say) -> None:
-        """One thing was said."""
-
-    async def close(self) -> None:
-        """The script ended well."""
-
-    async def stop(self) -> None:
-        """The user stopped the run."""
-
-    async def fail(self, fail: Fail) -> None:
-        """The run failed."""
-
-
-async def perform(run: Run, writer: Writer, script: Script) -> None:
-    """Let a script speak through a writer, and end the channel whatever happens."""
-    run.state.tasks[run.task_id] = run
-    signal = Signal.END
-    try:
-        try:
-            await writer.open()
-            async with aclosing(_spoken(script(run.turn))) as said:
-                async for say in said:
-                    await writer.say(say)
-            await writer.close()
-        except Stopped:
-            await writer.stop()
-        except Failed as failed:
-            await writer.fail(failed.fail)
-    except Ended as ended:
-        signal = ended.signal
-    except Exception as error:  # noqa: BLE001 - a script is the user's code: show its error as Dify shows a broken app.
-        run.state.record(run.state.script_errors, error)
-        message = "Internal Server Error, please contact support."
-        await writer.fail(Fail(message, "internal_server_error", 500))
-    finally:
-        run.state.tasks.pop(run.task_id, None)
-    await run.channel.put(signal)
-
-
-async def _spoken(script: Iterable[Say] | AsyncIterable[Say]) -> AsyncGenerator[Say, None]:
-    if isinstance(script, AsyncIterable):
-        async for say in script:
-            yield say
-    else:
-        for say in script:
-            yield say
-
-
-async def mind(run: Run, say: Say) -> bool:
-    """Do what has the same meaning in every mode: waits, gates, silence, cuts, raw bytes, failures.
-
-    Returns:
-        Whether the saying was one of those.
-    """
-    if isinstance(say, Wait):
-        await run.pause(say.seconds)
-    elif isinstance(say, Gate):
-        while not say.event.is_set():
-            await run.pause(_GATE_LOOK_S)
-    elif isinstance(say, Raw):
-        await run.channel.put(say.data)
-    elif isinstance(say, Silence):
-        await run.channel.put(Signal.HUSH)
-        await run.pause(run.state.timing.silence_s if say.seconds is None else say.seconds)
-        raise Ended(Signal.END)
-    elif isinstance(say, Drop):
-        raise Ended(Signal.END if say.clean else Signal.CUT)
-    elif isinstance(say, Fail):
-        raise Failed(say)
-    else:
-        return False
-    return True
+        Raises:
+            Stopped: A stop was asked for, before or meanwhile.
+        """
+        now = asyncio.get_running_loop().time
+        deadline = now() + timeout_s
+        while not claim() and now() < deadline:
+            await self.pause(_LOOK_S)

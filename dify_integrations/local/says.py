@@ -7,12 +7,13 @@ app's mode.
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .datasets import Hit
+from .happenings import Cut, Drop, Gate, Raw, Silence, UntilFollowed, Wait
+from .pauses import Pause, Pauses
 
 
 @dataclass(frozen=True)
@@ -139,67 +140,6 @@ class Fail:
     status: int = 400
 
 
-@dataclass(frozen=True)
-class Pause:
-    """The run pauses for a person (chatflow and workflow only).
-
-    Args:
-        form_content: The text of the form.
-        title: Title of the human-input node.
-        inputs: Form inputs, in Dify's shape.
-        actions: The buttons.
-        defaults: Values the form resolved itself.
-        expires_s: Seconds until the form expires.
-        id: The node id.
-    """
-
-    form_content: str = "Please review."
-    title: str = "Human input"
-    inputs: Sequence[Mapping[str, Any]] = ()
-    actions: Sequence[Mapping[str, Any]] = (
-        {"id": "approve", "title": "Approve", "button_style": "primary"},
-        {"id": "reject", "title": "Reject", "button_style": "default"},
-    )
-    defaults: Mapping[str, str] = field(default_factory=dict)
-    expires_s: int = 3600
-    id: str = "human"
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Nothing for some seconds; pings go on."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Gate:
-    """Nothing until a test sets the event; pings go on. A paced server without any sleeping."""
-
-    event: threading.Event
-
-
-@dataclass(frozen=True)
-class Silence:
-    """The connection stays open and nothing at all is sent, not even pings, for `seconds` (default: the server's `silence_s`)."""
-
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Drop:
-    """The connection is cut without a terminal event: broken off, or ended properly when `clean`."""
-
-    clean: bool = False
-
-
-@dataclass(frozen=True)
-class Raw:
-    """Bytes put on the wire as they are."""
-
-    data: bytes
-
-
 Say = (
     Text
     | Reasoning
@@ -214,10 +154,13 @@ Say = (
     | Outputs
     | Fail
     | Pause
+    | Pauses
     | Wait
     | Gate
+    | UntilFollowed
     | Silence
     | Drop
+    | Cut
     | Raw
 )
 

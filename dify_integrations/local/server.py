@@ -141,8 +141,8 @@ class LocalDify:
 
     @property
     def running(self) -> list[str]:
-        """The task ids of the runs that go on right now."""
-        return list(self._state.tasks)
+        """The task ids of the runs that go on right now; a paused one does not."""
+        return [task_id for task_id, run in list(self._state.tasks.items()) if not run.paused]
 
     def wait_until(self, claim: Callable[[LocalDify], bool], timeout_s: float = 5.0) -> bool:
         """Block until a claim about the records above holds, such as `lambda server: server.stops`.

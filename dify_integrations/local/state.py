@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+    from .flow import FlowWriter
+    from .forms import Form
 class RecordedRequest:
     """One request as it arrived, without its key.
 
@@ -157,6 +159,8 @@ class State:
         self.requests: list[RecordedRequest] = []
         self.stops: list[RecordedStop] = []
         self.disconnects: list[str] = []
+        self.flows: dict[str, FlowWriter] = {}
+        self.forms: dict[str, Form] = {}
         self.script_errors: list[Exception] = []
         self.closing = False
         # Set by the server that owns the connections; closes the one of a client address.
