@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 import anyio
 
 from dify_integrations import AsyncDify, Dify, DifyError, Run
+from dify_integrations._sync.paging import Pages
 from dify_integrations.core.retry import RetryPolicy
 from dify_integrations.settings import Timeouts
 
@@ -66,9 +67,9 @@ class Veil:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._plain, "close" if name == "aclose" else name)
-        if isinstance(self._plain, Run) and name in ("items", "text"):
+        if (isinstance(self._plain, Run) and name in ("items", "text")) or (isinstance(self._plain, Pages) and name == "pages"):
             return lambda: _pulled(value())
-        if name in ("stream", "with_options"):  # plain functions on both sides
+        if name in ("stream", "with_options") or name.startswith("iterate"):  # plain functions on both sides
             return lambda *args, **named: Veil(value(*args, **named))
         if callable(value):
             return _later(value)
