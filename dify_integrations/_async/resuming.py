@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import APIError, DifyError, StreamInterrupted, TransportError
-from ..operations import workflows
+from ..operations import messages, workflows
 from ..runs.resumption import Resumption
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ class AsyncFollower:
         """The last events of a run that was followed, confirmed by its detail; `()` of one that was not."""
         if self.over and not self._settled:
             self._joint.settle(await self._detail())
-        return self._joint.conclude()
+        return self._joint.conclude(await self._stored_answer() if self.over else None)
 
     def must_be_whole(self) -> None:
         """Refuse to pass off a text with a hole as the run's.
@@ -81,6 +81,17 @@ class AsyncFollower:
                 "the run is over, but text it sent while the connection was broken cannot be told from its outputs; "
                 "partial.outputs is complete, partial.text ends at the break"
             )
+
+    async def _stored_answer(self) -> str | None:
+        """The answer of a chatflow's turn as its user may see it."""
+        if self._joint.message is None:
+            return None
+        conversation_id, message_id = self._joint.message
+        try:
+            page = await self._transport.send(messages.page(conversation_id, user=self._user))
+        except DifyError:
+            return None
+        return next((turn.answer for turn in page.data if turn.id == message_id), None)
 
     async def _detail(self) -> WorkflowRun | None:
         try:

@@ -6,6 +6,7 @@ which hold the whole of it, tell what was lost in between.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from ..events.workflow import (
 )
 
 if TYPE_CHECKING:
-    from ..core.jsonio import JsonObject
+    from ..core.jsonio import JsonObject, JsonValue
     from ..events.base import Event
     from ..models.workflows import WorkflowRun
 
@@ -79,7 +80,7 @@ class Resumption:
             self._message_end = event
             return ()
         if broken and isinstance(event, WorkflowPausedEvent):
-            return [*(self._rest([self._snapshot, *_texts(event.outputs)]) or ()), event]
+            return [*(self._rest([self._snapshot]) or ()), event]
         return () if self._was_told(event) else (event,)
 
     def settle(self, run: WorkflowRun | None) -> bool:
@@ -91,17 +92,32 @@ class Resumption:
         self.finished = _confirmed(self.finished, run)
         return self.finished is not None
 
-    def conclude(self) -> Sequence[Event]:
-        """The last events: the missing text, what was held back, and the end; `()` before there is one."""
+    @property
+    def message(self) -> tuple[str, str] | None:
+        """Conversation and id of the message whose stored answer `conclude` wants; `None` when there is none to ask for."""
+        conversation, message = (str(self._ids.get(name) or "") for name in ("conversation_id", "message_id"))
+        return (conversation, message) if self._behind is not None and conversation and message else None
+
+    def conclude(self, stored: str | None = None) -> Sequence[Event]:
+        """The last events: the missing text, what was held back, and the end; `()` before there is one.
+
+        Args:
+            stored: A chatflow's answer as its history has it. The run's outputs hold what the model said, also where
+                moderation has replaced it.
+        """
         end = self.finished
         if end is None:
             return ()
-        outputs = end.outputs or {}
-        answer = outputs.get("answer")
-        chat = isinstance(answer, str) and "message_id" in self._ids
-        rest = self._rest([answer, self._snapshot] if chat else _texts(outputs))
+        answer = stored or (end.outputs or {}).get("answer") if self._chat else _streamed(end.outputs or {})
+        rest = self._rest([answer, *([self._snapshot] if self._chat else [])])
+        if rest is None and stored:
+            rest = [MessageReplaceEvent({"event": MessageReplaceEvent.name, **self._ids, "answer": stored})]
         self.text_lost = rest is None and end.status in ("succeeded", "partial-succeeded")
         return [*(rest or ()), *([self._message_end] if self._message_end else []), end]
+
+    @property
+    def _chat(self) -> bool:
+        return "message_id" in self._ids
 
     def _on_text(self, event: Event, text: str) -> Sequence[Event]:
         if self._behind is not None:
@@ -138,8 +154,6 @@ class Resumption:
         if self._behind is None:
             return ()
         behind = "".join(self._behind)
-        if not self._text and not behind and "message_id" not in self._ids:
-            return ()  # a workflow that streams no text, as far as can be told
         for whole in wholes:
             rest = missing_text(self._text, whole, behind) if isinstance(whole, str) else None
             if rest is not None:
@@ -149,7 +163,7 @@ class Resumption:
         return None
 
     def _said(self, text: str) -> Event:
-        if "message_id" in self._ids:
+        if self._chat:
             return MessageEvent({"event": MessageEvent.name, **self._ids, "answer": text})
         return TextChunkEvent({"event": TextChunkEvent.name, **self._ids, "data": {"text": text}})
 
@@ -166,10 +180,21 @@ def missing_text(before: str, whole: str, behind: str) -> str | None:
     return joined[len(before) :] if joined.startswith(before) else None
 
 
-def _texts(outputs: JsonObject) -> list[str]:
-    """What a workflow with these outputs may have streamed: its texts, one below the other."""
-    texts = [value for value in outputs.values() if isinstance(value, str)]
-    return ["\n".join(texts), "".join(texts), *texts] if texts else []
+def _streamed(outputs: JsonObject) -> str | None:
+    """The text a workflow with these outputs streams: all of them, one below the other (≥ 1.14).
+
+    `None` when one is written in a way that cannot be told from its value: a file is a link with a fresh signature.
+    """
+    written = [_written(value) for value in outputs.values()]
+    return None if None in written else "\n".join(text or "" for text in written)
+
+
+def _written(value: JsonValue) -> str | None:
+    if isinstance(value, dict):
+        return None if "dify_model_identity" in value else json.dumps(value, indent=2, ensure_ascii=False)
+    if isinstance(value, list):
+        return None if any(isinstance(entry, (dict, list)) for entry in value) else "\n".join(f"- {entry}" for entry in value)
+    return "" if value is None else str(value)
 
 
 def _confirmed(finished: WorkflowFinishedEvent | None, run: WorkflowRun | None) -> WorkflowFinishedEvent | None:
