@@ -19,12 +19,12 @@ from .datasets import NAMESPACE, Dataset
 from .version import ServerVersion
 
 if TYPE_CHECKING:
+    from .flow import FlowWriter
+    from .forms import Form
     from .run import Run
 
 
 @dataclass(frozen=True)
-    from .flow import FlowWriter
-    from .forms import Form
 class RecordedRequest:
     """One request as it arrived, without its key.
 
@@ -154,13 +154,13 @@ class State:
         self.conversations: dict[str, Conversation] = {}
         self.messages: dict[str, Message] = {}
         self.runs: dict[str, RunDetail] = {}
+        self.flows: dict[str, FlowWriter] = {}
+        self.forms: dict[str, Form] = {}
         self.tasks: dict[str, Run] = {}
         self.uploads: dict[str, Upload] = {}
         self.requests: list[RecordedRequest] = []
         self.stops: list[RecordedStop] = []
         self.disconnects: list[str] = []
-        self.flows: dict[str, FlowWriter] = {}
-        self.forms: dict[str, Form] = {}
         self.script_errors: list[Exception] = []
         self.closing = False
         # Set by the server that owns the connections; closes the one of a client address.
