@@ -81,6 +81,7 @@ class Fold:
         snapshot: bool = False,
     ) -> None:
         self.shape = shape
+        self._joined_late = shape is Shape.EVENTS
         self.version = version
         self.verdict = Verdict.READ_ON
         self.attempts = 1
@@ -117,7 +118,7 @@ class Fold:
         return task_id
 
     def join(self) -> None:
-        """The stream broke off, and the run is followed by its id from here."""
+        """The stream broke off, and the run is followed by its id from here; whoever follows it sees to its text."""
         self.shape = Shape.EVENTS
 
     def feed(self, event: Event) -> Sequence[Item]:
@@ -241,7 +242,7 @@ class Fold:
             "total_tokens": event.total_tokens,
             "total_steps": event.total_steps,
         }
-        text = self._whole_answer(event) if self.shape is Shape.EVENTS else ()
+        text = self._whole_answer(event) if self._joined_late else ()
         return [*text, *self._steps.run_finished(event), *self._files(event.files), *self._after()]
 
     def _whole_answer(self, event: WorkflowFinishedEvent) -> Sequence[Item]:

@@ -163,7 +163,7 @@ def test_the_detail_tells_where_the_events_do_not(play: Any) -> None:
     server = Server(Broken(raw(f"{name}.1")), GONE, page(last_answer(name)))
     result = play(server, "workflow", {})
     assert result.outputs == json.loads(last_answer(name))["outputs"]
-    assert result.text.rstrip() == result.outputs["text"].rstrip()  # type: ignore[union-attr]
+    assert result.text.rstrip() == result.outputs["text"].rstrip()
 
 
 def test_a_run_that_cannot_be_followed(play: Any) -> None:

@@ -134,7 +134,11 @@ ELDER = Operation(
 def test_an_older_server_is_asked_in_its_own_words(lacks: Answer) -> None:
     """A server without the address gets the one it knows; each is tried once, in order."""
     steps, answer = drive(ELDER, lacks, lacks, Answer(200, {}, b"{}"))
-    assert [(step.request.method, step.request.path) for step in steps] == [("PATCH", "/new"), ("POST", "/old"), ("POST", "/o_ld")]
+    assert [(step.request.method, step.request.path) for step in steps if isinstance(step, Send)] == [
+        ("PATCH", "/new"),
+        ("POST", "/old"),
+        ("POST", "/o_ld"),
+    ]
     assert answer.attempts == 3
 
 

@@ -32,7 +32,7 @@ def bare(event: Event) -> Event:
     return type(event)({name: value for name, value in event.raw.items() if name not in ("message_id", "conversation_id")})
 
 
-def over(status: str = "succeeded", **outputs: Any) -> Event:
+def over(status: str = "succeeded", /, **outputs: Any) -> Event:
     return ev("workflow_finished", {"id": "r", "workflow_id": "w", "status": status, "outputs": outputs})
 
 
@@ -155,7 +155,7 @@ def test_moderation_during_a_break() -> None:
 
 def test_outputs_of_every_kind() -> None:
     """As 1.14 streams them; of a file's link nobody knows the signature."""
-    outputs = {"text": "a", "none": None, "yes": True, "list": [0, "x", None], "object": {"k": "ü"}, "number": 1.5}
+    outputs: dict[str, Any] = {"text": "a", "none": None, "yes": True, "list": [0, "x", None], "object": {"k": "ü"}, "number": 1.5}
     joint, target = Resumption(), fold(Shape.WORKFLOW)
     run(joint, target, [bare(started())], [bare(over(**outputs))])
     assert target.result().text == 'a\n\nTrue\n- 0\n- x\n- None\n{\n  "k": "ü"\n}\n1.5'
