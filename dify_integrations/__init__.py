@@ -47,6 +47,9 @@ from .events import (
     AgentMessageEvent,
     AgentThoughtEvent,
     AnswerEvent,
+    DatasourceCompletedEvent,
+    DatasourceErrorEvent,
+    DatasourceProcessingEvent,
     ErrorEvent,
     Event,
     HumanInputFormFilledEvent,
@@ -80,6 +83,7 @@ from .events import (
     WorkflowStartedEvent,
 )
 from .files import Download, FileInput
+from .operations.catalogue import OPERATIONS, Endpoint
 from .runs.items import (
     AudioChunk,
     Citation,
@@ -119,11 +123,15 @@ __all__ = [
     "ConnectFailed",
     "ConnectionDropped",
     "ConversationNotFound",
+    "DatasourceCompletedEvent",
+    "DatasourceErrorEvent",
+    "DatasourceProcessingEvent",
     "DeadlineExceeded",
     "Dify",
     "DifyError",
     "Download",
     "Ended",
+    "Endpoint",
     "EndpointNotAvailable",
     "ErrorEvent",
     "Event",
@@ -150,6 +158,7 @@ __all__ = [
     "NodeRetryEvent",
     "NodeStartedEvent",
     "NotFound",
+    "OPERATIONS",
     "ParallelBranchFinishedEvent",
     "ParallelBranchStartedEvent",
     "Paused",

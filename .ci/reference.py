@@ -1,0 +1,117 @@
+"""MkDocs hook: the reference pages, made from the client itself.
+
+One page per area of the client, with the area's methods and the shapes it takes and gives, and one with every operation
+of the Service API. What stands there are the docstrings; a new area or operation needs no page of its own.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib import import_module
+from inspect import getdoc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mkdocs.structure.files import File
+
+from dify_integrations import OPERATIONS, Dify
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+
+MODELS = Path(__file__).parent.parent / "dify_integrations" / "models"
+# Shapes live in one file per area of the API, which is not always an area of the client.
+SHAPES = {
+    "app": ["apps"],
+    "datasets": ["datasets", "retrieval"],
+    "documents": ["documents", "indexing"],
+}
+MORE = {
+    "client": ("The client", ["dify_integrations._sync.client.Dify\n    options:\n      merge_init_into_class: true"]),
+    "runs": (
+        "Runs",
+        ["dify_integrations._sync.stream.Run", "dify_integrations.runs.result.RunResult", "dify_integrations.runs.items"],
+    ),
+    "events": (
+        "Events",
+        [f"dify_integrations.events.{name}" for name in ("base", "chat", "agent", "workflow", "human_input", "audio")],
+    ),
+    "lists": ("Lists", ["dify_integrations._sync.paging.Pages", "dify_integrations.models.base.Page"]),
+    "file-input": ("Files for runs", ["dify_integrations.files.FileInput"]),
+    "settings": ("Clocks and retries", ["dify_integrations.settings.Timeouts", "dify_integrations.core.retry.RetryPolicy"]),
+    "errors": ("Errors", ["dify_integrations.errors"]),
+}
+
+
+def areas(client: Any, dotted: str = "dify") -> list[tuple[str, Any]]:
+    """The areas of a client and those within them: dotted name and object."""
+    found = []
+    for name, value in vars(type(client)).items():
+        if isinstance(value, cached_property):
+            area = getattr(client, name)
+            found += [(f"{dotted}.{name}", area), *areas(area, f"{dotted}.{name}")]
+    return sorted(found)
+
+
+def page_of(dotted: str, area: Any) -> str:
+    """A page's text: the area's class, then its shapes."""
+    cls = type(area)
+    name = cls.__module__.rpartition(".")[2]
+    shapes = [shape for shape in SHAPES.get(name, [name]) if (MODELS / f"{shape}.py").exists()]
+    lines = [f"# `{dotted}`", "", f"The same on `AsyncDify`, with `await` and `async for`. {getdoc(cls)}".split("\n")[0], ""]
+    lines += [f"::: {cls.__module__}.{cls.__qualname__}", ""]
+    for shape in shapes:
+        lines += [f"## {(getdoc(import_module(f'dify_integrations.models.{shape}')) or shape).splitlines()[0].rstrip('.')}", ""]
+        lines += [f"::: dify_integrations.models.{shape}", "    options:", "      show_root_heading: false", ""]
+    return "\n".join(lines)
+
+
+def operations_page() -> str:
+    """Every operation of the Service API and the method that calls it."""
+    rows = [
+        f"| `{one.id}` | `{one.method} {one.path}` | [`dify.{one.call}`]({page_name('dify.' + one.call.rpartition('.')[0])}) "
+        f"| {one.key} | {one.since or '≤ 0.15'} |"
+        for one in OPERATIONS
+    ]
+    return "\n".join(
+        [
+            "# Every operation",
+            "",
+            f"All {len(OPERATIONS)} operations of Dify's Service API. The same table is `dify_integrations.OPERATIONS`.",
+            "",
+            "| operationId | address | method | key | since Dify |",
+            "|---|---|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def page_name(dotted: str) -> str:
+    return f"{dotted.removeprefix('dify.').replace('.', '-')}.md"
+
+
+def pages() -> dict[str, tuple[str, str]]:
+    """Name of every page: title and text."""
+    client = Dify("app-docs", base_url="http://127.0.0.1:9/v1")
+    made = {"operations.md": ("Every operation", operations_page())}
+    for name, (title, objects) in MORE.items():
+        made[f"{name}.md"] = (title, "\n\n".join([f"# {title}", *(f"::: {path}" for path in objects)]))
+    for dotted, area in areas(client):
+        made[page_name(dotted)] = (dotted, page_of(dotted, area))
+    return made
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Put the pages into the navigation."""
+    nav: list[Any] = config.nav or []
+    nav.append({"Reference": [{title: f"reference/{name}"} for name, (title, _) in pages().items()]})
+    config.nav = nav
+    return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages to the site."""
+    for name, (_, text) in pages().items():
+        files.append(File.generated(config, f"reference/{name}", content=text))
+    return files
