@@ -59,6 +59,11 @@ _HINT_BY_CODE = {
     "not_chat_app": "this key belongs to an app of another mode; use dify.completion or dify.workflows",
     "not_workflow_app": "this key belongs to an app of another mode; use dify.chat or dify.completion",
 }
+_TAGS_UNSENDABLE = ("DataSetTag", "binding_count")  # 1.12.1 and 1.14.2 fail at their own answer, after the work
+_HINT_FOR_TAGS = (
+    "the server did what was asked, but cannot say so: a tag that was to be made or renamed is; "
+    "Dify after 1.14.2 answers, and datasets.tags.of_dataset reads the tags of one knowledge base everywhere"
+)
 
 
 def error_object(answer: Answer) -> APIError | None:
@@ -154,4 +159,6 @@ def _message(cls: type[APIError], code: str, message: str, status: int) -> str:
     # 413 comes with an empty message and create-by-file's 400 too; provider texts can hold keys and signed addresses.
     text = server_text(message) or f"the server gave no reason for status {status}"
     hint = _HINT_BY_CODE.get(code) or _HINTS.get(cls)
+    if all(word in message for word in _TAGS_UNSENDABLE):
+        hint = _HINT_FOR_TAGS
     return f"{text} ({hint})" if hint else text

@@ -12,6 +12,7 @@ from .chat import (
     MessageReplaceEvent,
     ReasoningChunkEvent,
 )
+from .datasource import DatasourceCompletedEvent, DatasourceErrorEvent, DatasourceProcessingEvent
 from .human_input import HumanInputFormFilledEvent, HumanInputFormTimeoutEvent, HumanInputRequiredEvent, WorkflowPausedEvent
 from .parse import EVENT_CLASSES, parse_event
 from .workflow import (
@@ -39,6 +40,9 @@ __all__ = [
     "AgentMessageEvent",
     "AgentThoughtEvent",
     "AnswerEvent",
+    "DatasourceCompletedEvent",
+    "DatasourceErrorEvent",
+    "DatasourceProcessingEvent",
     "ErrorEvent",
     "Event",
     "HumanInputFormFilledEvent",

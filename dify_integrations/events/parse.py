@@ -8,6 +8,7 @@ from .agent import AgentLogEvent, AgentThoughtEvent
 from .audio import TTSMessageEndEvent, TTSMessageEvent
 from .base import ErrorEvent, Event, PingEvent, UnknownEvent
 from .chat import AgentMessageEvent, MessageEndEvent, MessageEvent, MessageFileEvent, MessageReplaceEvent, ReasoningChunkEvent
+from .datasource import DatasourceCompletedEvent, DatasourceErrorEvent, DatasourceProcessingEvent
 from .human_input import HumanInputFormFilledEvent, HumanInputFormTimeoutEvent, HumanInputRequiredEvent, WorkflowPausedEvent
 from .workflow import (
     IterationCompletedEvent,
@@ -31,6 +32,9 @@ EVENT_CLASSES: tuple[type[Event], ...] = (
     AgentLogEvent,
     AgentMessageEvent,
     AgentThoughtEvent,
+    DatasourceCompletedEvent,
+    DatasourceErrorEvent,
+    DatasourceProcessingEvent,
     ErrorEvent,
     HumanInputFormFilledEvent,
     HumanInputFormTimeoutEvent,

@@ -118,7 +118,7 @@ def test_async_methods_are_coroutines() -> None:
         for name in public(sync):
             function = member(other, name)
             assert not inspect.iscoroutinefunction(member(sync, name))
-            if name in (*PREPARES, *AREAS) or name.startswith("iterate"):
+            if name in (*PREPARES, *AREAS) or name.startswith(("iterate", "stream_")):
                 assert not inspect.iscoroutinefunction(function), name
             elif inspect.isfunction(function):
                 assert inspect.iscoroutinefunction(function), f"{other.__name__}.{name}"
