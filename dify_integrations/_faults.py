@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import httpx
 
+from .core.addresses import origin_of
 from .core.redact import redact
 from .errors import (
     ConnectFailed,
@@ -46,15 +47,21 @@ _TABLE: tuple[tuple[Any, type[TransportError], str, bool], ...] = (
 )
 
 
-def transport_error(error: Exception, settings: Settings) -> TransportError:
+def transport_error(error: Exception, settings: Settings, address: str = "") -> TransportError:
     """Our exception for one of httpx's.
+
+    Args:
+        error: httpx's.
+        settings: The client's.
+        address: Where the request went; of it only the host is shown.
 
     Raises:
         UnexpectedContent: The answer's encoding could not be undone.
         ProtocolError: The request could not be sent at all.
     """
     text = redact(str(error), *settings.secrets()) or type(error).__name__
-    host = httpx.URL(settings.base_url).netloc.decode("ascii")
+    origin = origin_of(address)
+    host = origin.netloc if origin is not None else httpx.URL(settings.base_url).netloc.decode("ascii")
     if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)) and _is_tls(error):
         return TLSFailed(f"TLS with {host} failed: {text}; pass verify=ssl_context with your own authority", started=False)
     for kinds, cls, words, started in _TABLE:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from io import RawIOBase, TextIOBase
+from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 from .core.filenames import disposition_name, safe_name
 from .errors import BodyTooLarge, ConnectionDropped, InvalidArgument
-from .files import Download, extension_of
+from .files import Download, extension_of, is_text
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -138,9 +138,7 @@ class _OpenFile:
     """Somebody else's file: written where it stands, left open."""
 
     def __init__(self, file: BinaryIO) -> None:
-        # Temporary files hide a text file behind another class; what has an encoding takes no bytes.
-        text = isinstance(cast("object", file), TextIOBase) or getattr(file, "encoding", None) is not None
-        if text or not callable(getattr(file, "write", None)):
+        if is_text(file) or not callable(getattr(file, "write", None)):
             raise InvalidArgument("to= takes a pathlib.Path or a file opened in binary mode")
         if getattr(file, "closed", False) or not getattr(file, "writable", lambda: True)():
             raise InvalidArgument("the file given with to= is closed or open for reading only")

@@ -6,7 +6,7 @@ import mimetypes
 from dataclasses import dataclass, field
 from io import TextIOBase
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from .errors import InvalidArgument
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _IMAGE = {"jpg", "jpeg", "png", "webp", "gif", "svg"}
 _VIDEO = {"mp4", "mov", "mpeg", "webm"}
 _AUDIO = {"mp3", "m4a", "wav", "amr", "mpga"}
+# Not in every system's table, or with another extension first.
+_SPEECH = {"audio/mpeg": ".mp3", "audio/mp3": ".mp3", "audio/wav": ".wav", "audio/x-wav": ".wav"}
 _DOCUMENT = {
     *("txt", "markdown", "md", "mdx", "pdf", "html", "htm", "xlsx", "xls", "docx", "csv", "vtt", "properties"),
     *("doc", "eml", "msg", "pptx", "ppt", "xml", "epub"),
@@ -52,24 +54,27 @@ class FileInput:
 
     @classmethod
     def from_path(cls, path: Path, *, type: str | None = None, mime_type: str | None = None) -> FileInput:
-        """A local file, read when it is sent.
+        """A local file, opened and read when it is sent.
 
         Raises:
-            InvalidArgument: `path` is not a `pathlib.Path` to a file.
+            InvalidArgument: `path` is not a `pathlib.Path` to a file, or Dify takes no file of this name.
         """
         if not isinstance(path, Path) or not path.is_file():
             raise InvalidArgument("from_path takes a pathlib.Path to an existing file")
+        _check_name(path.name)
         return cls(type or type_of(path.name), content=path, filename=path.name, mime_type=mime_type or mime_of(path.name))
 
     @classmethod
     def from_file(cls, file: BinaryIO, filename: str, *, type: str | None = None, mime_type: str | None = None) -> FileInput:
         """An open binary file, read from its beginning while it is sent, and left open.
 
+        One that cannot be rewound, such as a pipe, is read from where it stands, and never sent a second time.
+
         Raises:
             InvalidArgument: `file` cannot be read, or gives text.
         """
         _check_name(filename)
-        if not hasattr(file, "read") or isinstance(cast("object", file), TextIOBase):
+        if not callable(getattr(file, "read", None)) or is_text(file):
             raise InvalidArgument("from_file takes a file opened in binary mode")
         return cls(type or type_of(filename), content=file, filename=filename, mime_type=mime_type or mime_of(filename))
 
@@ -143,9 +148,16 @@ def mime_of(filename: str) -> str:
 
 def extension_of(mime_type: str) -> str:
     """Extension by MIME type, dot included, `""` when unknown."""
-    return mimetypes.guess_extension(mime_type) or ""
+    return _SPEECH.get(mime_type) or mimetypes.guess_extension(mime_type) or ""
+
+
+def is_text(file: object) -> bool:
+    """Whether an open file is in text mode; temporary files hide that behind a class of their own."""
+    return isinstance(file, TextIOBase) or getattr(file, "encoding", None) is not None
 
 
 def _check_name(filename: str) -> None:
     if not filename or "/" in filename or "\\" in filename:
         raise InvalidArgument("a file name must not be empty or contain / or \\")
+    if any("\ud800" <= character <= "\udfff" for character in filename):
+        raise InvalidArgument("a file name holds bytes that are no text; open the file and use from_file with another name")

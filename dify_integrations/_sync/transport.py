@@ -13,12 +13,14 @@ import time
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx
 
 from .._faults import transport_error
+from .._reading import Reading
 from .._version import __version__
+from ..core.addresses import origin_of
 from ..core.budget import RetryBudget
 from ..core.exchange import Send, Wait, exchange
 from ..core.operation import Answer, Operation
@@ -117,7 +119,7 @@ class Transport:
                 request = self._build(client, step.request, opened, operation)
                 response = client.send(request, stream=True, follow_redirects=False, auth=None)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            return transport_error(error, self.settings)
+            return transport_error(error, self.settings, self._address(step.request.path))
         body = Body(response, self.settings)
         headers = {name.lower(): value for name, value in response.headers.items()}
         answer = Answer(response.status_code, headers, stream=body)
@@ -140,31 +142,42 @@ class Transport:
             "Accept-Encoding": "identity" if streams or operation.downloads else "gzip, deflate",
         }
         headers = {"User-Agent": f"dify-integrations/{__version__}"}
-        if request.key is None:
+        address = self._address(request.path)
+        if not self._is_own(request.path):
             # Another origin gets nothing that was meant for the configured one: no key, no headers, no cookies.
-            return httpx.Request(request.method, request.path, headers=headers | wanted, extensions={"timeout": timeout.as_dict()})
-        headers |= {**settings.headers, **request.headers, "Authorization": f"Bearer {settings.key_for(request.key)}", **wanted}
+            return httpx.Request(request.method, address, headers=headers | wanted, extensions={"timeout": timeout.as_dict()})
+        headers |= {**settings.headers, **request.headers, **wanted}
+        if request.key is not None:
+            headers["Authorization"] = f"Bearer {settings.key_for(request.key)}"
         options: dict[str, Any] = {"headers": headers, "params": list(request.query) or None}
-        if request.files:
-            options["files"] = [(part.name, (part.filename, _content(part, opened), part.mime_type)) for part in request.files]
-            options["data"] = dict(request.form)
+        if request.files or request.form:
+            # Text fields as parts of their own: without a file, `data=` would not be sent as multipart.
+            fields = [(name, (None, text)) for name, text in request.form.items()]
+            files = [(part.name, (part.filename, _content(part, opened), part.mime_type)) for part in request.files]
+            options["files"] = [*fields, *files]
         elif request.json is not None:
             options["content"] = body_bytes(request.json)
             headers["Content-Type"] = "application/json"
         if self._given is None:
             options["timeout"] = timeout
-        return client.build_request(request.method, self._address(request.path), **options)
+        return client.build_request(request.method, address, **options)
 
     def _address(self, path: str) -> str:
         return path if "://" in path else self.settings.base_url + path
 
+    def _is_own(self, path: str) -> bool:
+        """Whether a request stays with the configured origin: scheme, host and port."""
+        return "://" not in path or (origin_of(path) or "") == origin_of(self.settings.base_url)
 
-def _content(part: FilePart, opened: ExitStack) -> bytes | BinaryIO:
+
+def _content(part: FilePart, opened: ExitStack) -> bytes | Reading:
     """What httpx reads while it sends, piece by piece; httpx rewinds an open file before it starts."""
-    if not isinstance(part.content, Path):
+    if isinstance(part.content, bytes):
         return part.content
+    if not isinstance(part.content, Path):
+        return Reading(part.content, part.filename)
     try:
-        return opened.enter_context(part.content.open("rb"))
+        return Reading(opened.enter_context(part.content.open("rb")), part.filename)
     except OSError as error:
         raise InvalidArgument(f"the file {part.filename!r} cannot be read: {error.strerror}") from error
 
@@ -204,7 +217,7 @@ class Body:
             self._at_end = True
             return b""
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise transport_error(error, self._settings) from error
+            raise transport_error(error, self._settings, str(self._response.url)) from error
 
     def drain(self, limit: float) -> None:
         """Read the end of a body that has nothing more to say, so that its connection can be used again."""

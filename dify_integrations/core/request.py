@@ -46,7 +46,8 @@ class Request:
     Attributes:
         method: HTTP verb.
         path: Percent-encoded path, starting with `/`; or a whole `http(s)` address for a signed file address.
-        key: Which credential goes with it; `None` sends neither a key nor the client's own headers.
+        key: Which credential goes with it, `None` for none. To another origin than the client's go neither a key nor the
+            client's own headers, whatever stands here.
         query: Parameters; repeated names are allowed.
         json: JSON body, or `None`.
         form: Text fields of a multipart body, used with `files`.
@@ -66,7 +67,16 @@ class Request:
     @property
     def replayable(self) -> bool:
         """Whether the body can be sent a second time (a pipe cannot)."""
-        return all(isinstance(part.content, (bytes, Path)) or part.content.seekable() for part in self.files)
+        return all(isinstance(part.content, (bytes, Path)) or seekable(part.content) for part in self.files)
+
+
+def seekable(file: BinaryIO) -> bool:
+    """Whether an open file can be rewound; temporary files of Python 3.10 do not say, closed files cannot."""
+    says = getattr(file, "seekable", None)
+    try:
+        return bool(says()) if callable(says) else hasattr(file, "seek")
+    except ValueError:
+        return False
 
 
 def path_of(template: str, **values: str) -> str:

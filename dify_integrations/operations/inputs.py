@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..core.request import FilePart
+from ..core.request import FilePart, header_value
 from ..errors import InvalidArgument
-from ..files import FileInput
+from ..files import FileInput, mime_of
 
 if TYPE_CHECKING:
     from ..core.jsonio import JsonObject, JsonValue
@@ -60,7 +60,9 @@ def file_part(file: FileInput) -> FilePart:
     """
     if not isinstance(file, FileInput) or file.content is None:
         raise InvalidArgument("takes local content: FileInput.from_bytes, FileInput.from_path or FileInput.from_file")
-    return FilePart("file", file.filename, file.content, file.mime_type)
+    # A line break here would begin a header of its own; httpx writes it as it is.
+    mime_type = header_value("mime_type", file.mime_type or mime_of(file.filename))
+    return FilePart("file", file.filename or "file", file.content, mime_type)
 
 
 def whole(answer: Answer) -> Answer:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import httpx
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dify_integrations import InvalidArgument
-from dify_integrations.core.request import FilePart, Request, body_bytes, header_value, path_of, segment
+from dify_integrations.core.request import FilePart, Request, body_bytes, header_value, path_of, seekable, segment
 
 IDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(
     lambda text: text.strip() and text not in (".", "..")
@@ -83,3 +84,20 @@ def test_replayable() -> None:
 def test_contents_do_not_show() -> None:
     """A file's bytes are nobody's log line."""
     assert "secret" not in repr(FilePart("file", "a", b"secret"))
+
+
+class Mute:
+    """A file-like object of its own kind: it can be rewound or not, and does not say so."""
+
+    def __init__(self, *, rewinds: bool) -> None:
+        if rewinds:
+            self.seek = lambda _: None
+
+
+def test_what_can_be_rewound() -> None:
+    """Temporary files of Python 3.10 do not say; a closed file cannot."""
+    closed = BytesIO()
+    closed.close()
+    files: list[tuple[Any, bool]] = [(BytesIO(), True), (closed, False), (Mute(rewinds=True), True), (Mute(rewinds=False), False)]
+    for file, expected in files:
+        assert seekable(file) is expected
