@@ -10,15 +10,14 @@ import re
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from dify_integrations import AsyncDify, DifyError, RetryPolicy
-from tests.faults.server import FaultServer, keep
+from tests.client.serving import Asked, asked, script
+from tests.faults.server import FaultServer
 from tests.faults.sides import Side
-from tests.faults.wire import answer
 from tests.wire.app_routes import ROUTES, as_sent
 from tests.wire.calls import Call, Unreachable, _Asked
 from tests.wire.outcomes import Answered, Outcome, check
@@ -31,10 +30,7 @@ _MINE = re.compile(r"uri: \S+/v1/(conversations|messages/[^?\s]+/|app/|apps/|end
 class Exchange:
     """A recorded request as the client would send it, the call that does, and the answer."""
 
-    method: str
-    path: str
-    query: dict[str, str]
-    body: dict[str, Any]
+    asked: Asked
     call: Call
     answered: Answered
 
@@ -51,7 +47,8 @@ def exchanges_of(path: Path) -> list[Exchange]:
                     call = build(match, _Asked(query, headers, body))
                 except Unreachable:
                     continue
-                found.append(Exchange(method, route, *as_sent(method, route, query, json.loads(body or b"{}")), call, answered))
+                sent = as_sent(method, route, query, json.loads(body or b"null"))
+                found.append(Exchange(Asked(method, route, *sent), call, answered))
     return found
 
 
@@ -69,9 +66,6 @@ def side(request: pytest.FixtureRequest) -> Side:
 def test_recorded_exchanges(path: Path, side: Side) -> None:
     """What is sent is what was recorded; what comes back is what was answered."""
     played = PLAYED[path]
-    scripts = [
-        (answer(one.answered.status, one.answered.body, Content_Type=one.answered.headers["content-type"]), keep) for one in played
-    ]
 
     async def body(dify: AsyncDify) -> None:
         for one in played:
@@ -85,14 +79,9 @@ def test_recorded_exchanges(path: Path, side: Side) -> None:
             elif outcome.value is not None or outcome.error is not None:
                 check(one.call, one.answered, outcome)
 
-    with FaultServer(*scripts) as server:
+    with FaultServer(*(script(one.answered) for one in played)) as server:
         side.run(body, server.url, retry=RetryPolicy(max_retries=0))
-    assert [sent(request) for request in server.requests] == [(o.method, f"/v1{o.path}", o.query, o.body) for o in played]
-
-
-def sent(request: Any) -> tuple[str, str, dict[str, str], Any]:
-    parts = urlsplit(request.path)
-    return request.method, parts.path, dict(parse_qsl(parts.query)), json.loads(request.body or b"{}")
+    assert asked(server) == [one.asked for one in played]
 
 
 def test_all_of_them_were_recorded() -> None:

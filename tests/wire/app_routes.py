@@ -23,18 +23,18 @@ NO_MODEL = "the embedding model is an argument that must be given"
 BAD_PAGE = "the client refuses pages the server refuses"
 
 _SORTED = ("created_at", "-created_at", "updated_at", "-updated_at")
-_PATHS_WITHOUT_USER = ("/meta", "/site", "/app/feedbacks", "/apps/annotations", "/workflows/logs")
+_WITHOUT_USER = ("/meta", "/site", "/app/feedbacks", "/apps/", "/end-users/", "/workflows/logs")
 
 
-def as_sent(method: str, path: str, query: Json, body: Json) -> tuple[Json, Json]:
+def as_sent(method: str, path: str, query: Json, body: Json | None) -> tuple[Json, Json | None]:
     """A recorded query and body without the differences the client makes on purpose.
 
     Page and page size are always named, with the server's defaults; `user` goes only where it means something.
     """
-    query, body = dict(query), dict(body)
-    if path.startswith(_PATHS_WITHOUT_USER) or path.startswith(("/end-users", "/apps/")):
+    query = dict(query)
+    if path.startswith(_WITHOUT_USER):
         query.pop("user", None)
-        body.pop("user", None)
+        body = {name: value for name, value in body.items() if name != "user"} if body and method != "DELETE" else None
     if method != "GET":
         return query, body
     if path in ("/app/feedbacks", "/apps/annotations", "/workflows/logs"):
