@@ -79,7 +79,7 @@ class SensitiveWordAvoidance(Feature):
     """Moderation.
 
     Attributes:
-        type: `keywords`, `openai_moderation`, `api`, or `""`.
+        type: `keywords`, `openai_moderation`, `api`; `""` or `None` while it is off.
     """
 
     type: str | None = None

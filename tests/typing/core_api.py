@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from datetime import datetime, timezone
 
 from typing_extensions import assert_type
 
 from dify_integrations import AsyncDify, AsyncRun, Dify, Event, Item, Run, RunResult, Timeouts
-from dify_integrations.models.apps import AppParameters
-from dify_integrations.models.messages import MessagePage
+from dify_integrations._async.paging import AsyncPages
+from dify_integrations._sync.paging import Pages
+from dify_integrations.models.annotations import Annotation, AnnotationPage, AnnotationReplyJob
+from dify_integrations.models.apps import AppMeta, AppParameters, FileUpload, WebAppSettings
+from dify_integrations.models.base import Page
+from dify_integrations.models.conversations import (
+    Conversation,
+    ConversationPage,
+    ConversationVariable,
+    ConversationVariablePage,
+)
+from dify_integrations.models.end_users import EndUser
+from dify_integrations.models.feedback import FeedbackItem, FeedbackPage
+from dify_integrations.models.messages import AgentThought, HumanInputContent, Message, MessagePage, SuggestedQuestions
 from dify_integrations.models.retrieval import Retrieval
-from dify_integrations.models.workflows import WorkflowRun
+from dify_integrations.models.workflows import WorkflowLog, WorkflowLogPage, WorkflowRun
 
 
 def sync(dify: Dify) -> None:
@@ -44,3 +57,43 @@ async def asynchronous(dify: AsyncDify) -> None:
             assert_type(event, Event)
     async with AsyncDify("app-x") as client:
         assert_type(client, AsyncDify)
+
+
+def app_side(dify: Dify) -> None:
+    """Conversations, feedback, annotations, the app and its log."""
+    assert_type(dify.conversations.list(sort_by="-created_at"), ConversationPage)
+    assert_type(dify.conversations.iterate(), Pages[Conversation])
+    assert_type(dify.conversations.rename("c", auto_generate=True), Conversation)
+    assert_type(dify.conversations.variables("c"), ConversationVariablePage)
+    assert_type(dify.conversations.iterate_variables("c"), Pages[ConversationVariable])
+    assert_type(dify.conversations.update_variable("c", "v", {"a": [1, None]}), ConversationVariable)
+    assert_type(dify.messages.iterate("c"), Pages[Message])
+    for turn in dify.messages.iterate("c"):
+        assert_type(turn.agent_thoughts, list[AgentThought])
+        assert_type(turn.extra_contents, list[HumanInputContent])
+        assert_type(turn.feedback.rating if turn.feedback else None, str | None)
+    assert_type(dify.chat.suggested("m"), SuggestedQuestions)
+    dify.feedback.send("m", None)
+    assert_type(dify.feedback.list(), FeedbackPage)
+    assert_type(dify.feedback.iterate(), Pages[FeedbackItem])
+    assert_type(dify.annotations.create("q", "a"), Annotation)
+    assert_type(dify.annotations.list(), AnnotationPage)
+    assert_type(dify.annotations.reply_status("enable", "j"), AnnotationReplyJob)
+    assert_type(dify.app.meta(), AppMeta)
+    assert_type(dify.app.site(), WebAppSettings)
+    assert_type(dify.app.parameters().file_upload, FileUpload)
+    assert_type(dify.end_users.get("e"), EndUser)
+    assert_type(dify.workflows.logs(created_at_after="2026-01-01"), WorkflowLogPage)
+    assert_type(dify.workflows.iterate_logs(created_at_before=datetime.now(timezone.utc)), Pages[WorkflowLog])
+
+
+async def app_side_asynchronous(dify: AsyncDify) -> None:
+    assert_type(await dify.conversations.list(), ConversationPage)
+    assert_type(dify.conversations.iterate(), AsyncPages[Conversation])
+    async for conversation in dify.conversations.iterate():
+        assert_type(conversation, Conversation)
+    async for page in dify.workflows.iterate_logs().pages():
+        assert_type(page, Page[WorkflowLog])
+    assert_type(await dify.chat.suggested("m"), SuggestedQuestions)
+    assert_type(dify.annotations.iterate(keyword="k"), AsyncPages[Annotation])
+    await dify.feedback.send("m", "like", content="good")
