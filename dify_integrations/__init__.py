@@ -1,5 +1,8 @@
 """A typed client of Dify's Service API, sync and async, over one streaming transport."""
 
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+
 from ._async.client import AsyncDify
 from ._async.stream import AsyncRun
 from ._sync.client import Dify
@@ -18,6 +21,10 @@ from .errors import (
     DeadlineExceeded,
     DifyError,
     EndpointNotAvailable,
+    IndexingError,
+    IndexingFailed,
+    IndexingPaused,
+    IndexingTimeout,
     InvalidArgument,
     MalformedEvent,
     NotFound,
@@ -106,6 +113,20 @@ from .runs.items import (
 from .runs.result import RunResult
 from .settings import Timeouts
 
+if TYPE_CHECKING:
+    from .models.datasets import SummaryIndexSetting
+    from .models.indexing import PreProcessingRule, ProcessRule, ProcessRules, Segmentation
+    from .models.retrieval import (
+        ExternalRetrievalModel,
+        KeywordSetting,
+        MetadataCondition,
+        MetadataFilter,
+        RerankingModel,
+        RetrievalModel,
+        VectorSetting,
+        Weights,
+    )
+
 __all__ = [
     "APIError",
     "AgentLogEvent",
@@ -135,17 +156,23 @@ __all__ = [
     "EndpointNotAvailable",
     "ErrorEvent",
     "Event",
+    "ExternalRetrievalModel",
     "FileInput",
     "FileOut",
     "HumanInputForm",
     "HumanInputFormFilledEvent",
     "HumanInputFormTimeoutEvent",
     "HumanInputRequiredEvent",
+    "IndexingError",
+    "IndexingFailed",
+    "IndexingPaused",
+    "IndexingTimeout",
     "InvalidArgument",
     "Item",
     "IterationCompletedEvent",
     "IterationNextEvent",
     "IterationStartedEvent",
+    "KeywordSetting",
     "LoopCompletedEvent",
     "LoopNextEvent",
     "LoopStartedEvent",
@@ -154,6 +181,8 @@ __all__ = [
     "MessageEvent",
     "MessageFileEvent",
     "MessageReplaceEvent",
+    "MetadataCondition",
+    "MetadataFilter",
     "NodeFinishedEvent",
     "NodeRetryEvent",
     "NodeStartedEvent",
@@ -165,6 +194,9 @@ __all__ = [
     "PayloadTooLarge",
     "PermissionDenied",
     "PingEvent",
+    "PreProcessingRule",
+    "ProcessRule",
+    "ProcessRules",
     "ProtocolError",
     "ProviderError",
     "ProxyFailed",
@@ -173,12 +205,15 @@ __all__ = [
     "ReadTimedOut",
     "ReasoningChunkEvent",
     "ReasoningDelta",
+    "RerankingModel",
+    "RetrievalModel",
     "RetryPolicy",
     "Run",
     "RunError",
     "RunFailed",
     "RunResult",
     "RunStopped",
+    "Segmentation",
     "ServerError",
     "Step",
     "StepEvent",
@@ -188,6 +223,7 @@ __all__ = [
     "StreamConsumed",
     "StreamInterrupted",
     "StreamStalled",
+    "SummaryIndexSetting",
     "TLSFailed",
     "TTSMessageEndEvent",
     "TTSMessageEvent",
@@ -204,8 +240,41 @@ __all__ = [
     "UnknownEvent",
     "UnsupportedFileType",
     "Usage",
+    "VectorSetting",
+    "Weights",
     "WorkflowFinishedEvent",
     "WorkflowPausedEvent",
     "WorkflowStartedEvent",
     "__version__",
 ]
+
+# What requests are made of. pydantic takes longer to import than all the rest, so these come when they are asked for.
+_LATER = {
+    "ExternalRetrievalModel": "retrieval",
+    "KeywordSetting": "retrieval",
+    "MetadataCondition": "retrieval",
+    "MetadataFilter": "retrieval",
+    "PreProcessingRule": "indexing",
+    "ProcessRule": "indexing",
+    "ProcessRules": "indexing",
+    "RerankingModel": "retrieval",
+    "RetrievalModel": "retrieval",
+    "Segmentation": "indexing",
+    "SummaryIndexSetting": "datasets",
+    "VectorSetting": "retrieval",
+    "Weights": "retrieval",
+}
+
+
+if not TYPE_CHECKING:  # to a type checker every name would exist
+
+    def __getattr__(name):  # noqa: ANN001, ANN202
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(_import_module(f"{__name__}.models.{_LATER[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted(globals().keys() | _LATER.keys())

@@ -31,11 +31,15 @@
     │  │  ├─ TooManyRequests                     wait and repeat
     │  │  └─ QuotaExceeded                       repeating does not help
     │  └─ ServerError                            5xx
-    └─ RunError                                  .result: the whole run as far as it went
-       ├─ RunFailed
-       └─ RunStopped                             ended early by a stop that this caller did not ask for
+    ├─ RunError                                  .result: the whole run as far as it went
+    │  ├─ RunFailed
+    │  └─ RunStopped                             ended early by a stop that this caller did not ask for
+    └─ IndexingError                             .statuses: the documents of the batch as last seen
+       ├─ IndexingFailed                         at least one document could not be indexed
+       ├─ IndexingPaused                         none failed, but somebody or a plan limit holds one back
+       └─ IndexingTimeout (TimeoutError)         some are still at it
 
-No error holds a request, a header or a key, so every one can be logged and pickled. A pause is a result, not an error.
+No error holds a request, a header or a key, so every one can be logged and pickled. A run's pause is a result, not an error.
 """
 
 from __future__ import annotations
@@ -43,8 +47,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from .models.indexing import IndexingStatus
     from .runs.result import RunResult
 
 
@@ -271,3 +276,27 @@ class RunFailed(RunError):
 
 class RunStopped(RunError):
     """The run was stopped before its end, by somebody else or by the server's time limit."""
+
+
+class IndexingError(DifyError):
+    """Waiting for documents to be indexed did not end well; the documents are in the knowledge base all the same.
+
+    Attributes:
+        statuses: Every document of the batch as it was seen last, with `indexing_status` and `error`.
+    """
+
+    def __init__(self, message: str, *, statuses: Sequence[IndexingStatus] = ()) -> None:
+        super().__init__(message)
+        self.statuses = tuple(statuses)
+
+
+class IndexingFailed(IndexingError):
+    """A document could not be indexed; its `error` says why. The others of the batch are done."""
+
+
+class IndexingPaused(IndexingError):
+    """Somebody or a plan limit paused a document, and only they can let it go on. The others of the batch are done."""
+
+
+class IndexingTimeout(IndexingError, TimeoutError):
+    """Some documents were not done in time; the server goes on with them."""

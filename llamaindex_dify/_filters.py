@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
 
 from dify_integrations.errors import InvalidArgument
-from dify_integrations.models.retrieval import MetadataCondition
+from dify_integrations.models.retrieval import ComparisonOperator, MetadataCondition
 from dify_integrations.models.retrieval import MetadataFilter as DifyFilter
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 FieldType = Literal["string", "number", "time"]
 
-_COMPARISONS: dict[FieldType, dict[FilterOperator, str]] = {
+_COMPARISONS: dict[FieldType, dict[FilterOperator, ComparisonOperator]] = {
     "string": {
         FilterOperator.EQ: "is",
         FilterOperator.NE: "is not",

@@ -74,8 +74,8 @@ def _hit(record: Record, dataset_id: str) -> Hit:
         data_source_type=(document.data_source_type if document else None) or "",
         document_metadata=dict((document.doc_metadata if document else None) or {}),
         keywords=tuple(segment.keywords or ()),
-        children=tuple(record.child_chunks),
-        files=tuple(record.files),
+        children=tuple(child.model_dump(exclude_unset=True) for child in record.child_chunks),
+        files=tuple(file.model_dump(exclude_unset=True) for file in record.files),
         summary=record.summary,
     )
 
@@ -167,12 +167,7 @@ def retrieval_model(options: SearchOptions, saved: Dataset | None) -> RetrievalM
     """
     if options.is_empty:
         return None
-    base = {name: value for name, value in ((saved.retrieval_model_dict if saved else None) or {}).items() if value is not None}
-    for name in ("reranking_model", "weights"):
-        if not _filled(base.get(name)):
-            base.pop(name, None)  # saved settings come with objects of nulls instead of null
-    if saved is not None and saved.indexing_technique == "economy":
-        base["search_method"] = "keyword_search"
+    base = RetrievalModel.from_dataset(saved) if saved is not None else RetrievalModel()
     changes: dict[str, Any] = {
         "top_k": options.top_k,
         "search_method": options.search_method,
@@ -181,10 +176,4 @@ def retrieval_model(options: SearchOptions, saved: Dataset | None) -> RetrievalM
     }
     if options.score_threshold is not None:
         changes |= {"score_threshold_enabled": True, "score_threshold": options.score_threshold}
-    return RetrievalModel.model_validate(base | {name: value for name, value in changes.items() if value is not None})
-
-
-def _filled(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(_filled(entry) for entry in value.values())
-    return value not in (None, "")
+    return RetrievalModel.model_validate(base.to_wire() | {name: value for name, value in changes.items() if value is not None})

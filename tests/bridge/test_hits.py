@@ -213,7 +213,8 @@ def test_settings_are_complete_without_saved_ones() -> None:
 
 
 def test_weights_of_nulls_are_left_out() -> None:
-    saved = SAVED.model_copy(update={"retrieval_model_dict": {"weights": {"vector_setting": {"weight": None}, "list": ""}}})
+    settings = {"weights": {"vector_setting": {"weight": None}, "list": ""}}
+    saved = Dataset.model_validate({**SAVED.model_dump(), "retrieval_model_dict": settings})
     model = retrieval_model(SearchOptions(top_k=1), saved)
     assert model is not None and model.weights is None
 

@@ -25,13 +25,18 @@ def test_all_is_sorted_and_true(name: str) -> None:
 
 
 def test_nothing_else_looks_public() -> None:
-    """The namespace holds what __all__ says, and submodules."""
+    """The namespace holds what __all__ says, submodules, and what it is made with."""
     names = {
         name
-        for name, value in vars(dify_integrations).items()
-        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+        for name in dir(dify_integrations)
+        if not name.startswith("_") and not isinstance(getattr(dify_integrations, name), types.ModuleType)
     }
-    assert names == set(dify_integrations.__all__) - {"__version__"}
+    assert names - {"TYPE_CHECKING"} == set(dify_integrations.__all__) - {"__version__"}
+
+
+def test_unknown_names_are_refused() -> None:
+    """Names that come when they are asked for do not make every name one."""
+    assert not hasattr(dify_integrations, "Nothing")
 
 
 def test_every_error_and_event_is_exported() -> None:

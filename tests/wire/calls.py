@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from dify_integrations.errors import InvalidArgument
 from dify_integrations.files import FileInput
 from dify_integrations.models.retrieval import RetrievalModel
 
@@ -85,7 +86,7 @@ NO_INPUTS = "the client always sends the inputs, as an object"
 NO_MODE = "the client always names the response mode, and only those there are"
 BAD_FILE = "a file object that FileInput does not make"
 BAD_UPLOAD = "an upload without file or user, or with more than one file"
-BAD_MODEL = "RetrievalModel always has its four required fields"
+BAD_MODEL = "RetrievalModel always has its four required fields, and only methods and operators there are"
 NO_CONVERSATION = "the client always names the conversation"
 NO_TRACE_QUERY = "the client sends trace_id in the body"
 BAD_LIMIT = "the client refuses limits the server refuses"
@@ -257,7 +258,10 @@ def _retrieve(match: re.Match[str], asked: _Asked) -> Call:
         return Call("datasets.retrieve", (match[1], body["query"]))
     if not {"search_method", "reranking_enable", "top_k", "score_threshold_enabled"} <= model.keys():
         raise Unreachable(BAD_MODEL)
-    return Call("datasets.retrieve", (match[1], body["query"]), {"retrieval_model": RetrievalModel.model_validate(model)})
+    try:
+        return Call("datasets.retrieve", (match[1], body["query"]), {"retrieval_model": RetrievalModel.model_validate(model)})
+    except InvalidArgument as error:
+        raise Unreachable(BAD_MODEL) from error
 
 
 def _messages(_: re.Match[str], asked: _Asked) -> Call:
