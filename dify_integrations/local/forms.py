@@ -13,7 +13,7 @@ from .nodes import OpenNode
 from .pauses import Filled, Pause
 from .replies import ApiError
 from .run import Run
-from .state import State, Upload
+from .state import Message, State, Upload
 
 _PLACE = re.compile(r"\{\{#\$output\.([^#}]+)#\}\}")
 
@@ -64,10 +64,18 @@ class Form:
         """The names of its inputs."""
         return [str(item["output_variable_name"]) for item in self.say.inputs]
 
+    @property
     def action_title(self) -> str:
         """The title of the chosen button."""
         chosen = self.filled.action if self.filled else ""
         return next((str(action["title"]) for action in self.say.actions if action["id"] == chosen), "")
+
+    def submission(self, *, echo: bool) -> dict[str, Any]:
+        """`data` of `human_input_form_filled`; newer servers repeat the values."""
+        filled = self.filled or Filled()
+        node = {"node_id": self.node.node_id, "node_title": self.say.title}
+        chosen = {"rendered_content": filled.text, "action_id": filled.action, "action_text": self.action_title}
+        return {**node, **chosen, **({"submitted_data": dict(filled.inputs)} if echo else {})}
 
 
 def rendered(text: str, values: Mapping[str, Any]) -> str:
@@ -80,6 +88,24 @@ def rendered(text: str, values: Mapping[str, Any]) -> str:
         return f"[{len(value)} files]" if isinstance(value, list) else str(value)
 
     return _PLACE.sub(shown, text)
+
+
+def extra_contents(state: State, message: Message) -> list[dict[str, Any]]:
+    """`extra_contents` of a message in the history: one entry for every form of its run."""
+    return [_content(state, form) for form in state.forms.values() if form.run.message is message]
+
+
+def _content(state: State, form: Form) -> dict[str, Any]:
+    filled, typed = form.filled, state.version.types_form_inputs
+    submitted = filled is not None and not filled.expired
+    shown = {**form.definition, "form_token": None if submitted else form.token}
+    return {
+        "workflow_run_id": form.run.run_id,
+        "submitted": submitted,
+        "form_definition": shown if typed or not submitted else None,
+        "form_submission_data": form.submission(echo=typed) if submitted else None,
+        "type": "human_input",
+    }
 
 
 def find(state: State, app: App, token: str) -> Form:

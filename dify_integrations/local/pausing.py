@@ -95,18 +95,16 @@ class Pausing:
 
     async def _finish(self, form: Form) -> None:
         filled = form.filled or Filled()
-        node, title = {"node_id": form.node.node_id, "node_title": form.say.title}, form.action_title()
-        text = form.say.form_content if filled.expired else filled.text
         _check_texts(form, filled)
         if filled.expired:
-            await self._send("human_input_form_timeout", {**node, "expiration_time": form.expires_at})
+            about = {"node_id": form.node.node_id, "node_title": form.say.title}
+            await self._send("human_input_form_timeout", {**about, "expiration_time": form.expires_at})
         else:
-            echo = {"submitted_data": dict(filled.inputs)} if self._run.state.version.types_form_inputs else {}
-            shown = {"rendered_content": text, "action_id": filled.action, "action_text": title}
-            await self._send("human_input_form_filled", {**node, **shown, **echo})
+            echo = self._run.state.version.types_form_inputs
+            await self._send("human_input_form_filled", form.submission(echo=echo))
         form.node.inputs = {name: _typed(value) for name, value in filled.inputs.items()}
-        said = {"__action_id": filled.action, "__rendered_content": text, "__action_value": title}
-        form.node.outputs = {**filled.inputs, **said}
+        chosen = {"__action_id": filled.action, "__rendered_content": filled.text, "__action_value": form.action_title}
+        form.node.outputs = {**filled.inputs, **chosen}
         await self._nodes.finish(self._send, form.node)
 
 

@@ -78,11 +78,6 @@ class ServerVersion:
         return self.number < (1, 13, 0)
 
     @property
-    def resumes(self) -> bool:
-        """Runs can be followed again and forms be submitted over the Service API."""
-        return self.number >= (1, 14, 0)
-
-    @property
     def types_form_inputs(self) -> bool:
         """Forms have select and file inputs, are echoed when filled, and stay in the message afterwards."""
         return self.number >= (1, 14, 3)

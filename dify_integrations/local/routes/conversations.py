@@ -8,8 +8,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..forms import extra_contents
 from ..replies import answer, not_found, schema_error
-from ..state import Conversation, Message
+from ..state import Conversation, Message, State
 from .access import app_of, chat_app, guessing, json_body, query_uuid, state_of, whole_number
 
 _SORTINGS = ("created_at", "-created_at", "updated_at", "-updated_at")
@@ -81,11 +82,11 @@ async def messages(request: Request) -> Response:
         if first_id not in ids:
             raise guessing(not_found("First Message Not Exists."), request)
         older = older[: ids.index(first_id)]
-    data = [_shown_message(message) for message in older[-limit:]]
+    data = [_shown_message(state, message) for message in older[-limit:]]
     return answer({"limit": limit, "has_more": len(older) > limit, "data": data})
 
 
-def _shown_message(message: Message) -> dict[str, Any]:
+def _shown_message(state: State, message: Message) -> dict[str, Any]:
     return {
         "id": message.id,
         "conversation_id": message.conversation_id,
@@ -100,7 +101,7 @@ def _shown_message(message: Message) -> dict[str, Any]:
         "message_files": message.files,
         "status": message.status,
         "error": message.error,
-        "extra_contents": [],
+        "extra_contents": extra_contents(state, message),
     }
 
 

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from .. import frames
 from ..channel import EventStream
 from ..flow import FlowWriter
 from ..following import Follower
-from ..replies import crash, no_such_page, not_found
+from ..replies import crash, not_found
 from ..snapshot import finished, snapshot
 from .access import app_of, is_uuid, state_of, user_in, workflow_app
 
 _HEADERS = {"cache-control": "no-cache", "connection": "keep-alive"}
 
 
-async def events(request: Request) -> EventStream | Response:
+async def events(request: Request) -> EventStream:
     """GET /workflow/{workflow_run_id}/events."""
     state = state_of(request)
-    if not state.version.resumes:
-        return no_such_page()
     app_of(request)
     flow = _flow(request, user_in(request.query_params))
     wants_snapshot, continues = (_flag(request, name) for name in ("include_state_snapshot", "continue_on_pause"))

@@ -10,15 +10,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..forms import checked, find
-from ..replies import answer, no_such_page, schema_error
+from ..replies import answer, schema_error
 from .access import app_of, json_body, state_of, user_in
 
 
 async def show(request: Request) -> Response:
     """GET /form/human_input/{form_token}."""
     state = state_of(request)
-    if not state.version.resumes:
-        return no_such_page()
     shown = find(state, app_of(request), _token(request)).definition
     keys = ("form_content", "inputs", "resolved_default_values")
     body = {**{key: shown[key] for key in keys}, "user_actions": shown["actions"], "expiration_time": shown["expiration_time"]}
@@ -29,8 +27,6 @@ async def show(request: Request) -> Response:
 async def submit(request: Request) -> Response:
     """POST /form/human_input/{form_token}; anybody may submit, and only the names of the form count."""
     state = state_of(request)
-    if not state.version.resumes:
-        return no_such_page()
     app = app_of(request)
     body = await json_body(request)
     user = user_in(body)
