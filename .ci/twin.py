@@ -31,7 +31,6 @@ SUBSTITUTIONS = [
     (r"__aiter__", "__iter__"),
     (r"__anext__", "__next__"),
     (r"\baclose\b", "close"),
-    (r"\baiter_bytes\b", "iter_bytes"),
     (r"\bAsyncIterator\b", "Iterator"),
     (r"\bAsyncIterable\b", "Iterable"),
     (r"AsyncGenerator\[None, None\]", "Generator[None, None, None]"),

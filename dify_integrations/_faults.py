@@ -6,7 +6,7 @@ What counts is whether the server may have begun the work: that decides about se
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -20,7 +20,6 @@ from .errors import (
     ReadTimedOut,
     TLSFailed,
     TransportError,
-    UnexpectedContent,
 )
 
 if TYPE_CHECKING:
@@ -56,7 +55,6 @@ def transport_error(error: Exception, settings: Settings, address: str = "") -> 
         address: Where the request went; of it only the host is shown.
 
     Raises:
-        UnexpectedContent: The answer's encoding could not be undone.
         ProtocolError: The request could not be sent at all.
     """
     text = redact(str(error), *settings.secrets()) or type(error).__name__
@@ -67,12 +65,6 @@ def transport_error(error: Exception, settings: Settings, address: str = "") -> 
     for kinds, cls, words, started in _TABLE:
         if isinstance(error, kinds):
             return cls(words.format(host=host, text=text), started=started)
-    return _no_transport_error(error, text)
-
-
-def _no_transport_error(error: Exception, text: str) -> NoReturn:
-    if isinstance(error, httpx.DecodingError):
-        raise UnexpectedContent(f"the answer could not be decoded: {text}") from error
     raise ProtocolError(f"the request could not be sent: {text}") from error
 
 

@@ -226,6 +226,7 @@ BROKEN: list[tuple[str, tuple[Act, ...], type[Exception]]] = [
     ("length", (answer(200, CONTENT)[:-100],), ConnectionDropped),
     ("chunked", (CHUNKED, chunk(CONTENT)), ConnectionDropped),
     ("bad chunk", (CHUNKED, chunk(CONTENT), b"zz\r\n"), ConnectionDropped),
+    ("cut compression", (answer(200, gzip.compress(CONTENT)[:-20], Content_Encoding="gzip"),), ConnectionDropped),
     ("encoding", (answer(200, CONTENT, Content_Encoding="br"),), UnexpectedContent),
     ("garbage", (answer(200, CONTENT, Content_Encoding="gzip"),), UnexpectedContent),
 ]
