@@ -33,8 +33,8 @@ class AsyncFollower:
 
     @property
     def over(self) -> bool:
-        """Whether the run's last event has come."""
-        return self._joint.finished is not None
+        """Whether the run's last event has come, or that of its pause."""
+        return self._joint.over
 
     def taking(self, pick: Callable[[Event], Sequence[T]]) -> Callable[[Event], Sequence[T]]:
         """`pick` for events that were not told before."""
@@ -66,7 +66,7 @@ class AsyncFollower:
 
     async def conclude(self) -> Sequence[Event]:
         """The last events of a run that was followed, confirmed by its detail; `()` of one that was not."""
-        if self.over and not self._settled:
+        if self._joint.finished is not None and not self._settled:
             self._joint.settle(await self._detail())
         return self._joint.conclude(await self._stored_answer() if self.over else None)
 

@@ -38,12 +38,14 @@ class Resumption:
     Attributes:
         run_id: The run's id, `""` before `workflow_started`; without it nothing can be followed.
         finished: The run's last event, held back for `conclude`.
+        paused: The same of a run that waits for a person.
         text_lost: Whether text that was sent during a break could not be made out from the outputs.
     """
 
     def __init__(self) -> None:
         self.run_id = ""
         self.finished: WorkflowFinishedEvent | None = None
+        self.paused: WorkflowPausedEvent | None = None
         self.text_lost = False
         self._breaks = 0
         self._text = ""  # what was let through
@@ -54,10 +56,15 @@ class Resumption:
         self._told: set[tuple[str, str]] = set()
         self._message_end: Event | None = None
 
+    @property
+    def over(self) -> bool:
+        """Whether there is nothing more to read."""
+        return self.finished is not None or self.paused is not None
+
     def broke(self) -> bool:
         """Note that the stream broke; whether the run can be followed once more."""
         self._breaks += 1
-        if self.finished is not None or not self.run_id or self._breaks > MOST:
+        if self.over or not self.run_id or self._breaks > MOST:
             return False
         self._behind = []  # of what came behind an earlier break, nothing was let through either
         self._awaits_snapshot = True
@@ -80,7 +87,8 @@ class Resumption:
             self._message_end = event
             return ()
         if broken and isinstance(event, WorkflowPausedEvent):
-            return [*(self._rest([self._snapshot]) or ()), event]
+            self.paused = event
+            return ()
         return () if self._was_told(event) else (event,)
 
     def settle(self, run: WorkflowRun | None) -> bool:
@@ -107,7 +115,7 @@ class Resumption:
         """
         end = self.finished
         if end is None:
-            return ()
+            return [*(self._rest([stored, self._snapshot]) or ()), self.paused] if self.paused is not None else ()
         answer = stored or (end.outputs or {}).get("answer") if self._chat else _streamed(end.outputs or {})
         rest = self._rest([answer, *([self._snapshot] if self._chat else [])])
         if rest is None and stored:

@@ -69,7 +69,7 @@ class Veil:
         value = getattr(self._plain, "close" if name == "aclose" else name)
         if (isinstance(self._plain, Run) and name in ("items", "text")) or (isinstance(self._plain, Pages) and name == "pages"):
             return lambda: _pulled(value())
-        if name in ("stream", "with_options") or name.startswith(("iterate", "stream_")):  # plain functions on both sides
+        if name in ("stream", "resume", "with_options") or name.startswith(("iterate", "stream_")):  # plain functions on both sides
             return lambda *args, **named: Veil(value(*args, **named))
         if callable(value):
             return _later(value)

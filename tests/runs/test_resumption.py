@@ -51,7 +51,7 @@ def run(
             target.join()
         for event in stream:
             items += feed(target, *joint.admit(event))
-    if joint.settle(detail):
+    if joint.settle(detail) or joint.over:
         items += feed(target, *joint.conclude(stored))
     return items
 
