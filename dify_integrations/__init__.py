@@ -116,6 +116,8 @@ from .settings import Timeouts
 if TYPE_CHECKING:
     from .models.datasets import SummaryIndexSetting
     from .models.indexing import PreProcessingRule, ProcessRule, ProcessRules, Segmentation
+    from .models.metadata import DocumentMetadata, MetadataValue
+    from .models.pipelines import LocalFile, OnlineDocument, OnlineDrive, OnlinePage, WebsiteCrawl
     from .models.retrieval import (
         ExternalRetrievalModel,
         KeywordSetting,
@@ -126,6 +128,7 @@ if TYPE_CHECKING:
         VectorSetting,
         Weights,
     )
+    from .models.segments import SegmentInput
 
 __all__ = [
     "APIError",
@@ -150,6 +153,7 @@ __all__ = [
     "DeadlineExceeded",
     "Dify",
     "DifyError",
+    "DocumentMetadata",
     "Download",
     "Ended",
     "Endpoint",
@@ -173,6 +177,7 @@ __all__ = [
     "IterationNextEvent",
     "IterationStartedEvent",
     "KeywordSetting",
+    "LocalFile",
     "LoopCompletedEvent",
     "LoopNextEvent",
     "LoopStartedEvent",
@@ -183,11 +188,15 @@ __all__ = [
     "MessageReplaceEvent",
     "MetadataCondition",
     "MetadataFilter",
+    "MetadataValue",
     "NodeFinishedEvent",
     "NodeRetryEvent",
     "NodeStartedEvent",
     "NotFound",
     "OPERATIONS",
+    "OnlineDocument",
+    "OnlineDrive",
+    "OnlinePage",
     "ParallelBranchFinishedEvent",
     "ParallelBranchStartedEvent",
     "Paused",
@@ -213,6 +222,7 @@ __all__ = [
     "RunFailed",
     "RunResult",
     "RunStopped",
+    "SegmentInput",
     "Segmentation",
     "ServerError",
     "Step",
@@ -241,6 +251,7 @@ __all__ = [
     "UnsupportedFileType",
     "Usage",
     "VectorSetting",
+    "WebsiteCrawl",
     "Weights",
     "WorkflowFinishedEvent",
     "WorkflowPausedEvent",
@@ -250,18 +261,26 @@ __all__ = [
 
 # What requests are made of. pydantic takes longer to import than all the rest, so these come when they are asked for.
 _LATER = {
+    "DocumentMetadata": "metadata",
     "ExternalRetrievalModel": "retrieval",
     "KeywordSetting": "retrieval",
+    "LocalFile": "pipelines",
     "MetadataCondition": "retrieval",
     "MetadataFilter": "retrieval",
+    "MetadataValue": "metadata",
+    "OnlineDocument": "pipelines",
+    "OnlineDrive": "pipelines",
+    "OnlinePage": "pipelines",
     "PreProcessingRule": "indexing",
     "ProcessRule": "indexing",
     "ProcessRules": "indexing",
     "RerankingModel": "retrieval",
     "RetrievalModel": "retrieval",
+    "SegmentInput": "segments",
     "Segmentation": "indexing",
     "SummaryIndexSetting": "datasets",
     "VectorSetting": "retrieval",
+    "WebsiteCrawl": "pipelines",
     "Weights": "retrieval",
 }
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import Listed, Model, Page, RequestModel, Seconds
+from .metadata import MetadataField
 from .retrieval import ExternalRetrievalModel, SavedRetrieval
+from .tags import Tag
 
 IndexingTechnique = Literal["high_quality", "economy"]
 DocForm = Literal["text_model", "hierarchical_model", "qa_model"]
@@ -26,22 +28,6 @@ class SummaryIndexSetting(RequestModel):
     model_name: str | None = None
     model_provider_name: str | None = None
     summary_prompt: str | None = None
-
-
-class DatasetTag(Model):
-    """A tag of a knowledge base."""
-
-    id: str
-    name: str | None = None
-    type: str | None = None
-
-
-class DatasetField(Model):
-    """A metadata field of a knowledge base: `type` is `string`, `number` or `time`."""
-
-    id: str
-    name: str | None = None
-    type: str | None = None
 
 
 class ExternalKnowledgeInfo(Model):
@@ -107,8 +93,8 @@ class Dataset(Model):
     embedding_model_provider: str | None = None
     embedding_available: bool | None = None
     summary_index_setting: SummaryIndexSetting | None = None
-    tags: Listed[DatasetTag]
-    doc_metadata: Listed[DatasetField]
+    tags: Listed[Tag]
+    doc_metadata: Listed[MetadataField]
     built_in_field_enabled: bool | None = None
     app_count: int | None = None
     document_count: int | None = None

@@ -41,7 +41,7 @@ class DataSource(Model):
     upload_file: SourceFile | None = None
 
 
-class DocumentMetadata(Model):
+class DocumentField(Model):
     """A document's value of one metadata field.
 
     Attributes:
@@ -94,7 +94,7 @@ class DocumentBase(Model):
     archived: bool | None = None
     hit_count: int | None = None
     doc_form: str | None = None
-    doc_metadata: Listed[DocumentMetadata]
+    doc_metadata: Listed[DocumentField]
     summary_index_status: str | None = None
     need_summary: bool | None = None
 
