@@ -39,8 +39,8 @@ def audio_type(filename: str, mime_type: str) -> str:
     """The type in the servers' words; a type they do not know stays as it is, and they refuse it."""
     if mime_type.startswith("audio/"):
         return _OTHER_NAMES.get(mime_type, mime_type)
-    extension = filename.rpartition(".")[2].lower()
-    return f"audio/{extension}" if extension in _TAKEN else mime_type
+    _, dot, extension = filename.lower().rpartition(".")
+    return f"audio/{extension}" if dot and extension in _TAKEN else mime_type
 
 
 def text_to_speech(
