@@ -159,9 +159,7 @@ class Resumption:
 
     def _rest(self, wholes: Sequence[Any]) -> Sequence[Event] | None:
         """The text that was not let through, as one event; `None` when no candidate for the whole text fits."""
-        if self._behind is None:
-            return ()
-        behind = "".join(self._behind)
+        behind = "".join(self._behind or ())
         for whole in wholes:
             rest = missing_text(self._text, whole, behind) if isinstance(whole, str) else None
             if rest is not None:

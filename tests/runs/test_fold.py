@@ -430,3 +430,14 @@ def test_every_started_step_finishes_once() -> None:
     begun = [item.step.id for item in items if isinstance(item, StepStarted)]
     done = [item.step.id for item in items if isinstance(item, StepFinished)]
     assert sorted(begun) == sorted(done) == ["a", "b", "r"]
+
+
+def test_a_followed_chatflow_whose_stream_says_something_else() -> None:
+    """Dify main of 2026-06 sends the text before a pause once more; the outputs have the answer, thinking included."""
+    target = fold(Shape.EVENTS, split_thinking=True)
+    items = feed(
+        target, started(), message("<think>hm</think>Draft. Draft. "), finished(outputs={"answer": "<think>hm</think>Draft. Done."})
+    )
+    assert TextReplaced("Draft. Done.") in items
+    result = target.result()
+    assert (result.text, result.reasoning, result.text_replaced) == ("Draft. Done.", "hm", False)
