@@ -15,7 +15,26 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .ages import known
 from .replies import ApiError, crash, no_such_page
-from .routes import apps, chat, completion, conversations, datasets, events, files, human_input, retrieval, workflows
+from .routes import (
+    apps,
+    chat,
+    child_chunks,
+    completion,
+    conversations,
+    datasets,
+    documents,
+    events,
+    files,
+    human_input,
+    metadata,
+    models,
+    pipelines,
+    retrieval,
+    segments,
+    tags,
+    workflows,
+    writing,
+)
 from .state import RecordedRequest, State
 
 _AREAS = (
@@ -29,6 +48,14 @@ _AREAS = (
     apps,
     retrieval,
     datasets,
+    documents,
+    writing,
+    segments,
+    child_chunks,
+    metadata,
+    tags,
+    models,
+    pipelines,
 )
 
 

@@ -1,62 +1,71 @@
-"""Datasets: documents from text files, paragraphs as segments with stable ids, retrieval by words.
+"""Datasets: documents from text files or the API, segments with stable ids, retrieval by words.
 
-It knows nothing of HTTP; the route file shapes what is found here.
+It knows nothing of HTTP; the route files shape what is found here.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from . import words
+from .knowledge.documents import ChildChunk, Document, ProcessRule, Segment
+from .knowledge.sources import DocumentsSource, paragraphs, read_documents
 
 NAMESPACE = uuid.UUID("5d1f1ca1-0000-4000-8000-10ca1d1f7000")
-LONGEST_SEGMENT = 1000
 
-DocumentsSource = str | Path | Iterable[str | Path] | Mapping[str, str]
-
-
-@dataclass
-class Segment:
-    """One paragraph of a document; `hit_count` grows when it is retrieved."""
-
-    id: str
-    position: int
-    content: str
-    keywords: list[str]
-    hit_count: int = 0
-
-    @property
-    def content_hash(self) -> str:
-        """The hash Dify calls `index_node_hash`."""
-        return hashlib.sha256(self.content.encode()).hexdigest()
-
-
-@dataclass
-class Document:
-    """One text with its segments and its metadata values."""
-
-    id: str
-    position: int
-    name: str
-    text: str
-    metadata: dict[str, Any]
-    segments: list[Segment] = field(default_factory=list)
+__all__ = [
+    "NAMESPACE",
+    "Dataset",
+    "DatasetSettings",
+    "Document",
+    "DocumentsSource",
+    "Hit",
+    "MetadataField",
+    "Segment",
+    "search_all",
+]
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One retrieved segment and its score, 0 to 1."""
+    """One retrieved segment and its score, 0 to 1; in a hierarchical document also the children that matched."""
 
     dataset: Dataset
     document: Document
     segment: Segment
     score: float
+    children: tuple[tuple[ChildChunk, float], ...] = ()
+
+
+@dataclass
+class MetadataField:
+    """A field that documents of a dataset may carry: `string`, `number` or `time`."""
+
+    id: str
+    name: str
+    type: str
+
+
+@dataclass
+class DatasetSettings:
+    """What the API can change about a dataset besides its name, description and documents."""
+
+    permission: str = "all_team_members"
+    indexing_technique: str | None = "high_quality"
+    embedding_model: str | None = None
+    embedding_model_provider: str | None = None
+    provider: str = "vendor"
+    retrieval_model: dict[str, Any] | None = None
+    external_knowledge_id: str | None = None
+    external_knowledge_api_id: str | None = None
+    external_retrieval_model: dict[str, Any] | None = None
+    summary_index_setting: dict[str, Any] | None = None
+    members: list[str] = field(default_factory=list)
+    built_in_fields: bool = False
+    doc_form: str | None = None
 
 
 class Dataset:
@@ -68,6 +77,9 @@ class Dataset:
         description: Shown by the API.
         metadata: Values per document name, such as `{"refunds.txt": {"year": 2024}}`.
         id: A fixed id instead of the derived one.
+        indexing_technique: `high_quality`, or `economy`, which only `keyword_search` can search.
+        pipeline: The kinds of data source its knowledge pipeline begins with: `local_file`, `online_document`,
+            `website_crawl`, `online_drive`; without any the dataset has no pipeline.
     """
 
     def __init__(
@@ -78,93 +90,83 @@ class Dataset:
         description: str = "",
         metadata: Mapping[str, Mapping[str, Any]] | None = None,
         id: str | None = None,
+        indexing_technique: str | None = "high_quality",
+        pipeline: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.description = description
         self.id = id or str(uuid.uuid5(NAMESPACE, f"dataset/{name}"))
+        self.pipeline = tuple(pipeline)
+        self.pipeline_id = str(uuid.uuid5(uuid.UUID(self.id), "pipeline")) if pipeline else None
+        self.created_at: int | None = None
+        self.updated_at: int | None = None
+        self.settings = DatasetSettings(indexing_technique=indexing_technique)
+        # The rule of the next document that brings none.
+        self.process_rule: ProcessRule | None = None
+        self.fields: list[MetadataField] = []
         values = metadata or {}
         self.documents = [
             self._document(position, document_name, text, dict(values.get(document_name, {})))
             for position, (document_name, text) in enumerate(read_documents(documents).items(), start=1)
         ]
+        if self.documents:
+            self.settings.doc_form = "text_model"
+            self.process_rule = self.documents[-1].process_rule
 
     def _document(self, position: int, name: str, text: str, metadata: dict[str, Any]) -> Document:
         document_id = uuid.uuid5(uuid.UUID(self.id), name)
         segments = [
-            Segment(str(uuid.uuid5(document_id, str(number))), number, content, _keywords(content))
+            Segment(str(uuid.uuid5(document_id, str(number))), number, content)
             for number, content in enumerate(paragraphs(text), start=1)
         ]
+        for field_name, value in metadata.items():
+            if self.field_named(field_name) is None:
+                kind = "number" if isinstance(value, (int, float)) else "string"
+                self.fields.append(MetadataField(str(uuid.uuid5(uuid.UUID(self.id), f"metadata/{field_name}")), field_name, kind))
         return Document(str(document_id), position, name, text, metadata, segments)
 
-    @property
-    def metadata_fields(self) -> dict[str, str]:
-        """The metadata fields of all documents and their types (`string` or `number`)."""
-        fields: dict[str, str] = {}
-        for document in self.documents:
-            for name, value in document.metadata.items():
-                fields.setdefault(name, "number" if isinstance(value, (int, float)) else "string")
-        return fields
+    def field_named(self, name: str) -> MetadataField | None:
+        """The metadata field of a name."""
+        return next((entry for entry in self.fields if entry.name == name), None)
 
-    def field_id(self, name: str) -> str:
-        """The id of a metadata field."""
-        return str(uuid.uuid5(uuid.UUID(self.id), f"metadata/{name}"))
+    def document(self, document_id: str) -> Document | None:
+        """The document of an id."""
+        return next((document for document in self.documents if document.id == document_id), None)
 
     def search(
         self, query: str, *, top_k: int = 3, threshold: float = 0.0, keep: Callable[[Document], bool] | None = None
     ) -> list[Hit]:
-        """The best matching segments, best first; segments that share no word with the query are never hits."""
-        found = [(document, segment) for document in self.documents for segment in document.segments]
-        # Rarity is measured over the whole dataset, so a filter changes which segments are hits but not their scores.
-        texts = [f"{document.name} {segment.content}" for document, segment in found]
-        hits = [
-            Hit(self, document, segment, score)
-            for (document, segment), score in zip(found, words.scores(query, texts), strict=True)
-            if score > 0 and score >= threshold and (keep is None or keep(document))
+        """The best matching segments, best first; segments that share no word with the query are never hits.
+
+        Documents that are still being indexed, disabled or archived are not searched, nor are disabled segments.
+        """
+        found = [
+            (document, segment)
+            for document in self.documents
+            if document.available
+            for segment in document.segments
+            if segment.enabled
         ]
-        return sorted(hits, key=lambda hit: -hit.score)[:top_k]
+        # Rarity is measured over the whole dataset, so a filter changes which segments are hits but not their scores.
+        parts = [(pair, child, text) for pair in found for child, text in _searched(*pair)]
+        scores = words.scores(query, [text for _, _, text in parts])
+        best: dict[str, Hit] = {}
+        for ((document, segment), child, _), score in zip(parts, scores, strict=True):
+            if score > 0 and score >= threshold and (keep is None or keep(document)):
+                before = best.get(segment.id)
+                children = (*(before.children if before else ()), *([(child, score)] if child else []))
+                best[segment.id] = Hit(self, document, segment, max(score, before.score if before else 0.0), children)
+        return sorted(best.values(), key=lambda hit: -hit.score)[:top_k]
+
+
+def _searched(document: Document, segment: Segment) -> list[tuple[ChildChunk | None, str]]:
+    """The texts that a segment is found by: its children in a hierarchical document, else its own words."""
+    if document.form == "hierarchical_model":
+        return [(child, child.content) for child in segment.child_chunks]
+    return [(None, " ".join(filter(None, (document.name, segment.content, segment.answer))))]
 
 
 def search_all(datasets: Sequence[Dataset], query: str, *, top_k: int = 3) -> list[Hit]:
     """The best hits over several datasets."""
     hits = [hit for dataset in datasets for hit in dataset.search(query, top_k=top_k)]
     return sorted(hits, key=lambda hit: -hit.score)[:top_k]
-
-
-def read_documents(source: DocumentsSource) -> dict[str, str]:
-    """The documents of a folder, a list of files or a mapping, by name."""
-    if isinstance(source, Mapping):
-        return {str(name): text for name, text in source.items()}
-    if isinstance(source, (str, Path)):
-        root = Path(source)
-        files = [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.suffix in {".txt", ".md"})
-        base = root.parent if root.is_file() else root
-        return {path.relative_to(base).as_posix(): path.read_text(encoding="utf-8") for path in files}
-    return {Path(path).name: Path(path).read_text(encoding="utf-8") for path in source}
-
-
-def paragraphs(text: str) -> list[str]:
-    """The paragraphs of a text; headings join what follows them and long paragraphs are cut between sentences."""
-    pieces: list[str] = []
-    heading = ""
-    for block in map(str.strip, re.split(r"\n\s*\n", text.replace("\r\n", "\n"))):
-        if block.startswith("#") and "\n" not in block:
-            heading = f"{heading}\n{block}".strip()
-        elif block:
-            pieces.extend(_cut(f"{heading}\n{block}".strip()))
-            heading = ""
-    return pieces + ([heading] if heading else [])
-
-
-def _cut(paragraph: str) -> list[str]:
-    if len(paragraph) <= LONGEST_SEGMENT:
-        return [paragraph]
-    pieces = [""]
-    for sentence in words.sentences(paragraph):
-        if pieces[-1] and len(pieces[-1]) + len(sentence) > LONGEST_SEGMENT:
-            pieces.append("")
-        pieces[-1] = f"{pieces[-1]} {sentence}".strip()
-    return pieces
-
-
-def _keywords(content: str) -> list[str]:
-    return list(dict.fromkeys(words.content_words(content)))[:10]

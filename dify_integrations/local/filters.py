@@ -52,8 +52,14 @@ OPERATORS: dict[str, Test] = {
 }
 
 
-def document_filter(conditions: Mapping[str, Any] | None) -> Callable[[Document], bool] | None:
+def document_filter(
+    conditions: Mapping[str, Any] | None, values: Callable[[Document], Mapping[str, Any]]
+) -> Callable[[Document], bool] | None:
     """The test for `metadata_filtering_conditions`, or `None` when every document passes.
+
+    Args:
+        conditions: As in the retrieval model.
+        values: What tells the metadata of a document.
 
     Raises:
         ApiError: 400 for an operator Dify does not know, the ASCII signs `>=`, `<=` and `!=` among them.
@@ -63,10 +69,10 @@ def document_filter(conditions: Mapping[str, Any] | None) -> Callable[[Document]
     if not kept:
         return None
     together = any if (conditions or {}).get("logical_operator") == "or" else all
-    return lambda document: together(test(document) for test in kept)
+    return lambda document: together(test(values(document)) for test in kept)
 
 
-def _condition(index: int, entry: Mapping[str, Any]) -> Callable[[Document], bool] | None:
+def _condition(index: int, entry: Mapping[str, Any]) -> Callable[[Mapping[str, Any]], bool] | None:
     operator = entry.get("comparison_operator")
     field = f"retrieval_model.metadata_filtering_conditions.conditions.{index}"
     if "name" not in entry:
@@ -80,4 +86,4 @@ def _condition(index: int, entry: Mapping[str, Any]) -> Callable[[Document], boo
     if value is None and operator not in {"empty", "not empty"}:
         return None
     test = OPERATORS[operator]
-    return lambda document: test(document.metadata.get(name), value)
+    return lambda values: test(values.get(name), value)

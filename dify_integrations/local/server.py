@@ -16,6 +16,7 @@ from .application import build
 from .apps import App
 from .datasets import Dataset
 from .demo import demo_apps, demo_datasets
+from .knowledge.store import STEPS, Indexing
 from .serving import Serving
 from .state import RecordedRequest, RecordedStop, State, Timing
 from .version import ServerVersion
@@ -42,6 +43,9 @@ class LocalDify:
         silence_s: Seconds a stream that says nothing more is kept open.
         dataset_api_key: The key of the knowledge routes.
         clock: Where times come from, in Unix seconds.
+        indexing: The statuses a new or changed document goes through, one each time its status is asked for; or a function
+            that tells them for a `Document`. The last one stays: `("waiting", "indexing")` never ends,
+            `("parsing", "error: no such model")` fails. A document can be searched once it is `completed`.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class LocalDify:
         silence_s: float = 300.0,
         dataset_api_key: str = "dataset-local",
         clock: Callable[[], float] = time.time,
+        indexing: Indexing = STEPS,
     ) -> None:
         if host not in {"127.0.0.1", "::1", "localhost"}:
             raise ValueError(f"LocalDify serves the loopback interface only, not {host!r}.")
@@ -71,6 +76,7 @@ class LocalDify:
             dataset_api_key=dataset_api_key,
             clock=clock,
         )
+        self._state.knowledge.indexing = indexing
         self.asgi: ASGIApp = build(self._state)
         self._address = (host, port)
         self._thread: threading.Thread | None = None

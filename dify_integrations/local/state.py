@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from .apps import App
 from .datasets import NAMESPACE, Dataset
+from .knowledge.store import Knowledge
 from .version import ServerVersion
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ class State:
         self.forms: dict[str, Form] = {}
         self.tasks: dict[str, Run] = {}
         self.uploads: dict[str, Upload] = {}
+        self.knowledge = Knowledge()
         self.requests: list[RecordedRequest] = []
         self.stops: list[RecordedStop] = []
         self.disconnects: list[str] = []
