@@ -27,6 +27,7 @@ BY_STATUS: dict[int, type[APIError]] = {
     403: errors.PermissionDenied,
     404: errors.NotFound,
     405: errors.EndpointNotAvailable,
+    409: errors.Conflict,
     413: errors.PayloadTooLarge,
     415: errors.UnsupportedFileType,
     500: errors.ServerError,
