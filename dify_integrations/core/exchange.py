@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
-from ..errors import DifyError, EndpointNotAvailable, TransportError, UnexpectedContent
+from ..errors import DifyError, EndpointNotAvailable, NotFound, RateLimited, TransportError, UnexpectedContent
 from .budget import RetryBudget
 from .failure import api_error, error_object
 from .operation import Answer, Operation
@@ -58,7 +58,7 @@ def exchange(
         roll: Random number in [0, 1).
 
     Returns:
-        The answer, with a status below 300.
+        The answer, with a status below 300; or 404 for a deletion that an attempt without an answer has done.
 
     Raises:
         EndpointNotAvailable: The server has neither this address nor one of the operation's older ones.
@@ -68,6 +68,7 @@ def exchange(
     attempt = 0
     older = iter(operation.older)
     missing: EndpointNotAvailable | None = None
+    may_be_done = False
     while True:
         outcome = yield Send(operation.request)
         attempt += 1
@@ -83,10 +84,14 @@ def exchange(
                 raise missing
             operation = replace(operation, request=spelling)
             continue
+        if may_be_done and isinstance(outcome, Answer) and isinstance(error, NotFound) and operation.request.method == "DELETE":
+            return replace(outcome, attempts=attempt)  # gone already: the attempt whose answer was lost did it
         repeatable = operation.repeatable and operation.request.replayable
         wait = decide(error, repeatable=repeatable, attempt=attempt, elapsed_s=clock() - began, roll=roll(), policy=policy)
         if wait is None or not operation.request.replayable or not budget.take(timeout=is_timeout(error)):
             raise error
+        never_began = not error.started if isinstance(error, TransportError) else isinstance(error, RateLimited)
+        may_be_done = may_be_done or not never_began
         yield Wait(wait, error)
 
 

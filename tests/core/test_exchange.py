@@ -148,6 +148,26 @@ def test_a_server_that_has_none_of_the_addresses() -> None:
         drive(ELDER, GONE, GONE, GONE)
 
 
+DELETE: Operation[None] = Operation("delete", Request("DELETE", "/x"), nothing, repeatable=True)
+ABSENT = Answer(404, {"content-type": "application/json"}, b'{"code":"not_found","message":"no","status":404}')
+
+
+@pytest.mark.parametrize("first", [DROPPED, BUSY])
+def test_a_deletion_that_was_done_already(first: Outcome) -> None:
+    """The answer of the first attempt was lost; that the thing is gone is what was asked for."""
+    assert drive(DELETE, first, ABSENT)[1].attempts == 2
+
+
+@pytest.mark.parametrize(
+    ("operation", "outcomes"),
+    [(DELETE, [ABSENT]), (DELETE, [LIMITED, ABSENT]), (DELETE, [REFUSED, ABSENT]), (GET, [DROPPED, ABSENT])],
+)
+def test_what_was_never_there(operation: Operation[None], outcomes: list[Outcome]) -> None:
+    """Without an attempt that may have done it, 404 is an error."""
+    with pytest.raises(e.NotFound):
+        drive(operation, *outcomes)
+
+
 def test_a_driver_must_report() -> None:
     """`None` after a `Send` is a mistake in the driver."""
     with pytest.raises(TypeError, match="driver"):
