@@ -19,6 +19,7 @@ from .pauses import Filled, Pause, Pauses
 from .says import Fail, File, Iteration, Node, Outputs, Reasoning, Replace, Retry, Say, Sources, Text, Tool, Tools, tokens
 from .server import LocalDify
 from .state import RecordedRequest, RecordedStop
+from .variables import Variable
 
 __all__ = [
     "App",
@@ -50,6 +51,7 @@ __all__ = [
     "Tool",
     "Tools",
     "Turn",
+    "Variable",
     "UntilFollowed",
     "Wait",
     "tokens",

@@ -16,22 +16,28 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from .ages import known
 from .replies import ApiError, crash, no_such_page
 from .routes import (
+    annotating,
     apps,
+    audio,
     chat,
     child_chunks,
     completion,
     conversations,
     datasets,
     documents,
+    end_users,
     events,
     files,
     human_input,
+    logs,
+    messages,
     metadata,
     models,
     pipelines,
     retrieval,
     segments,
     tags,
+    variables,
     workflows,
     writing,
 )
@@ -44,8 +50,14 @@ _AREAS = (
     events,
     human_input,
     conversations,
+    messages,
+    variables,
+    annotating,
     files,
+    audio,
     apps,
+    end_users,
+    logs,
     retrieval,
     datasets,
     documents,
@@ -63,7 +75,8 @@ def build(state: State) -> ASGIApp:
     """The whole application over a state."""
     routes = known((route for area in _AREAS for route in area.ROUTES), state.version)
     handlers: dict[Any, Any] = {ApiError: _refusal, HTTPException: _http_error, Exception: _crashed}
-    app = Starlette(routes=[Mount("/v1", app=Router(routes, redirect_slashes=False))], exception_handlers=handlers)
+    inside = Mount("/v1", app=Router(routes, redirect_slashes=False))
+    app = Starlette(routes=[inside, *files.OUTSIDE], exception_handlers=handlers)
     app.state.local = state
     return Recorder(app, state)
 
@@ -109,8 +122,15 @@ class Recorder:
                 message = {**message, "headers": [*message["headers"], *self._headers()]}
             await send(message)
 
-        self._state.record(self._state.requests, await _recorded(scope, body))
+        recorded = await _recorded(scope, body)
+        self._state.record(self._state.requests, recorded)
+        self._meet(scope, recorded.user)
         await self._app(scope, replay, stamped)
+
+    def _meet(self, scope: Scope, user: str | None) -> None:
+        _, _, key = Request(scope).headers.get("authorization", "").partition(" ")
+        if key.strip() in self._state.apps:
+            self._state.meet(self._state.apps[key.strip()], user)
 
     def _headers(self) -> list[tuple[bytes, bytes]]:
         return [

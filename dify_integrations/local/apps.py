@@ -9,8 +9,10 @@ from typing import Any
 
 from .datasets import NAMESPACE, Dataset, Hit, search_all
 from .says import Say
+from .variables import Variable
 
-MODES = ("completion", "chat", "agent-chat", "advanced-chat", "workflow")
+MODES = ("completion", "chat", "agent-chat", "advanced-chat", "workflow", "agent")
+SPEECH = ("off", "on", "auto")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class App:
 
     Args:
         name: Its name; ids and the key derive from it.
-        mode: `completion`, `chat`, `agent-chat`, `advanced-chat` or `workflow`.
+        mode: `completion`, `chat`, `agent-chat`, `advanced-chat`, `workflow`, or `agent` (New Agent, servers from 1.14.3).
         script: What it says; the default one answers from its datasets, from the prompt or by echo. It runs on the
             server's event loop: use `Wait` and `Gate` instead of sleeping or blocking.
         inputs_form: Entries of `user_input_form`, such as `{"text-input": {"variable": "topic", "required": True}}`.
@@ -56,6 +58,12 @@ class App:
         api_key: A fixed key instead of the derived one.
         suggested_questions: Follow-up questions; `None` means the feature is off.
         files: Whether files are accepted; when off they are ignored without an error.
+        opening_questions: Questions offered before the first turn; shown by `/parameters`.
+        conversation_variables: What every conversation of a chatflow keeps.
+        speech: `off`, `on` (the audio routes answer), or `auto` (chats are read aloud as well).
+        tool_icons: Shown by `/meta`: an address or a colored emoji per tool.
+        published: An unpublished app answers no call but `/info`, `/meta` and `/site`.
+        api_enabled: When off every call is refused with 403.
     """
 
     def __init__(
@@ -71,9 +79,17 @@ class App:
         *,
         suggested_questions: Sequence[str] | None = ("What is a follow-up?", "Can you give an example?"),
         files: bool = True,
+        opening_questions: Sequence[str] = (),
+        conversation_variables: Sequence[Variable] = (),
+        speech: str = "on",
+        tool_icons: Mapping[str, Any] | None = None,
+        published: bool = True,
+        api_enabled: bool = True,
     ) -> None:
         if mode not in MODES:
             raise ValueError(f"Unknown mode {mode!r}; use one of {', '.join(MODES)}.")
+        if speech not in SPEECH:
+            raise ValueError(f"Unknown speech {speech!r}; use one of {', '.join(SPEECH)}.")
         self.name = name
         self.mode = mode
         self.script = script
@@ -83,6 +99,12 @@ class App:
         self.opening_statement = opening_statement
         self.suggested_questions = suggested_questions
         self.files = files
+        self.opening_questions = list(opening_questions)
+        self.conversation_variables = list(conversation_variables)
+        self.speech = speech
+        self.tool_icons = dict(tool_icons or {})
+        self.published = published
+        self.api_enabled = api_enabled
         self.id = self._derive("app")
         self.workflow_id = self._derive("workflow")
         self.api_key = api_key or "app-" + uuid.UUID(self._derive("key")).hex[:24]
@@ -93,7 +115,7 @@ class App:
     @property
     def is_chat(self) -> bool:
         """Whether `/chat-messages` and the conversation routes serve it."""
-        return self.mode in {"chat", "agent-chat", "advanced-chat"}
+        return self.mode in {"chat", "agent-chat", "advanced-chat", "agent"}
 
     @property
     def is_flow(self) -> bool:

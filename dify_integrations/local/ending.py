@@ -82,6 +82,7 @@ class Ending:
         detail.status, detail.outputs, detail.error = status, outputs, error
         detail.total_steps, detail.total_tokens = self._nodes.steps, self._nodes.total_tokens
         detail.finished_at, detail.elapsed_time = run.state.now(), run.elapsed()
+        detail.exceptions_count = self._nodes.exceptions + (1 if status == "failed" else 0)
         # Behind the relay the worker goes on and stores the answer without a listener; before, it was lost.
         stores = run.channel.listened or run.state.version.relays
         if run.message and stores and (run.publishes or status != "paused"):
@@ -106,7 +107,7 @@ class Ending:
             "created_by": {"id": run.state.user_id(run.user), "user": run.user},
             "created_at": created_at,
             "finished_at": detail.finished_at,
-            "exceptions_count": self._nodes.exceptions + (1 if detail.status == "failed" else 0),
+            "exceptions_count": detail.exceptions_count,
             "files": self._said.files,
         }
 

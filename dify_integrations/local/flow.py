@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import frames
-from .easy import file_name, sources, suffix
+from .easy import sources
 from .ending import Ending, Said, shown_inputs, stored_inputs
+from .message_files import file_name, suffix
 from .nodes import NodeTracker, OpenNode
 from .pauses import Filled, Pause, Pauses
 from .pausing import Pausing

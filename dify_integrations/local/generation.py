@@ -8,10 +8,14 @@ from typing import Any
 from starlette.responses import Response
 
 from . import frames
+from .agents import AgentAppWriter, AgentWriter
+from .annotations import Annotation
+from .apps import Script
 from .channel import Channel, EventStream, Signal
-from .easy import AgentWriter, EasyWriter
+from .easy import EasyWriter
 from .flow import FlowWriter
 from .performing import perform
+from .prepared import PreparedWriter
 from .replies import ApiError, Blocking, generated, invalid
 from .run import Run
 from .scripts import default_script
@@ -20,20 +24,27 @@ from .state import State
 Reply = EventStream | Blocking
 
 
-def respond(run: Run, *, streaming: bool) -> Reply:
-    """The response that performs a run."""
+def respond(run: Run, *, streaming: bool, annotation: Annotation | None = None) -> Reply:
+    """The response that performs a run, or lets an annotation answer instead."""
     script = run.app.script or default_script(run.app)
     run.publishes = streaming
+    if annotation is not None:
+        prepared = PreparedWriter(run, annotation)
+        return _easily(run, prepared, prepared.script(), streaming=streaming)
     if run.app.is_flow:
         flow = FlowWriter(run)
         blocking = (lambda: _chatflow_body(run, flow)) if run.message else (lambda: _workflow_body(run, flow))
         if not streaming:
             return Blocking(run.state, run.channel, lambda: perform(run, flow, script), blocking, run.task_id)
         return EventStream(run.state, run.channel, lambda: perform(run, flow, script), task_id=run.task_id, outlives_client=True)
-    easy = AgentWriter(run) if run.app.mode == "agent-chat" else EasyWriter(run)
-    if not streaming:
-        return Blocking(run.state, run.channel, lambda: perform(run, easy, script), lambda: _easy_body(run, easy), run.task_id)
-    return EventStream(run.state, run.channel, lambda: perform(run, easy, script), task_id=run.task_id)
+    writer = {"agent-chat": AgentWriter, "agent": AgentAppWriter}.get(run.app.mode, EasyWriter)
+    return _easily(run, writer(run), script, streaming=streaming)
+
+
+def _easily(run: Run, writer: EasyWriter, script: Script, *, streaming: bool) -> Reply:
+    if streaming:
+        return EventStream(run.state, run.channel, lambda: perform(run, writer, script), task_id=run.task_id)
+    return Blocking(run.state, run.channel, lambda: perform(run, writer, script), lambda: _easy_body(run, writer), run.task_id)
 
 
 def refused(state: State, error: ApiError) -> EventStream:

@@ -28,6 +28,7 @@ def default_script(app: App) -> Script:
         "completion": chat,
         "chat": chat,
         "agent-chat": agent,
+        "agent": chat,
         "advanced-chat": chatflow,
         "workflow": workflow,
     }[app.mode]

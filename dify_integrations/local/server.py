@@ -67,6 +67,8 @@ class LocalDify:
             raise ValueError(f"LocalDify serves the loopback interface only, not {host!r}.")
         shared = list(datasets) if datasets is not None else (demo_datasets() if apps is None else [])
         hosted = list(apps) if apps is not None else demo_apps(shared)
+        if not ServerVersion(version).has_agents and any(app.mode == "agent" for app in hosted):
+            raise ValueError(f"Dify {version} has no apps of mode 'agent'; use 1.14.3.")
         owned = [dataset for app in hosted for dataset in app.datasets]
         self._state = State(
             hosted,
@@ -173,6 +175,7 @@ class LocalDify:
             listener.close()
             raise
         self._server = server = Serving(self.asgi, self._state, listener)
+        self._state.origin = self.base_url.removesuffix("/v1")
         self._thread = threading.Thread(target=server.serve_forever, name="local-dify", daemon=True)
         self._thread.start()
         if not server.ready.wait(_START_S):

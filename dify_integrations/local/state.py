@@ -14,8 +14,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .annotations import Annotations
 from .apps import App
 from .datasets import NAMESPACE, Dataset
+from .feedback import Feedback
+from .people import DEFAULT_USER, EndUser, People
+from .variables import KeptVariable
 from .knowledge.store import Knowledge
 from .version import ServerVersion
 
@@ -86,11 +90,12 @@ class Conversation:
     created_at: int
     updated_at: int
     messages: list[Message] = field(default_factory=list)
+    variables: list[KeptVariable] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Upload:
-    """An uploaded file."""
+    """A stored file."""
 
     id: str
     user: str
@@ -115,6 +120,12 @@ class RunDetail:
     total_tokens: int = 0
     finished_at: int | None = None
     elapsed_time: float = 0.0
+    exceptions_count: int = 0
+
+    @property
+    def logged(self) -> bool:
+        """Whether the logs list it: only runs of workflow apps, when they ended or paused."""
+        return self.app.mode == "workflow" and self.status != "running"
 
 
 @dataclass(frozen=True)
@@ -159,12 +170,19 @@ class State:
         self.forms: dict[str, Form] = {}
         self.tasks: dict[str, Run] = {}
         self.uploads: dict[str, Upload] = {}
+        # Which apps used an upload in a message, by the id of the upload.
+        self.uses: dict[str, set[str]] = {}
+        self.feedbacks: list[Feedback] = []
+        self.annotations = {app.id: Annotations() for app in apps}
+        self.people = People()
         self.knowledge = Knowledge()
         self.requests: list[RecordedRequest] = []
         self.stops: list[RecordedStop] = []
         self.disconnects: list[str] = []
         self.script_errors: list[Exception] = []
         self.closing = False
+        # Where the server listens; addresses of files begin with it.
+        self.origin = ""
         # Set by the server that owns the connections; closes the one of a client address.
         self.hang_up: Callable[[Any], None] | None = None
         self._changed = threading.Condition()
@@ -176,9 +194,18 @@ class State:
         self._counter += 1
         return str(uuid.uuid5(NAMESPACE, f"{kind}/{self._counter}"))
 
+    def id_of(self, what: str) -> str:
+        """The id of something that has a name: always the same."""
+        return str(uuid.uuid5(NAMESPACE, what))
+
     def user_id(self, user: str) -> str:
         """The end-user id of a user name."""
-        return str(uuid.uuid5(NAMESPACE, f"user/{user}"))
+        return self.id_of(f"user/{user}")
+
+    def meet(self, app: App, user: str | None) -> None:
+        """Remember who calls an app; a call without a user is made by the default one."""
+        name = user or DEFAULT_USER
+        self.people.meet(app.id, EndUser(self.user_id(name), name, self.now()))
 
     def now(self) -> int:
         """The time in Unix seconds."""

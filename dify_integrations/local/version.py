@@ -58,6 +58,21 @@ class ServerVersion:
         return self.number >= (1, 13, 1)
 
     @property
+    def has_agents(self) -> bool:
+        """Apps of mode `agent` exist."""
+        return self.number >= (1, 14, 3)
+
+    @property
+    def has_extra_contents(self) -> bool:
+        """Messages in the history have `extra_contents`."""
+        return self.number >= (1, 13, 0)
+
+    @property
+    def refers_to_uploads(self) -> bool:
+        """Uploads have a `reference`."""
+        return self.number >= (1, 14, 3)
+
+    @property
     def retrieve_echoes_string(self) -> bool:
         """`retrieve` answers `query` as a plain string; before and after 1.14.0-1.14.2 it is an object."""
         return (1, 14, 0) <= self.number < (1, 14, 3)
@@ -74,8 +89,23 @@ class ServerVersion:
 
     @property
     def deletes_unknown_conversation(self) -> bool:
-        """Before 1.13 deleting an unknown conversation is a success."""
-        return self.number < (1, 13, 0)
+        """From 1.0 to 1.12 deleting an unknown conversation is a success."""
+        return (1, 0, 0) <= self.number < (1, 13, 0)
+
+    @property
+    def crashes_without_name(self) -> bool:
+        """Renaming to nothing is a crash instead of a 400."""
+        return self.number < (1, 0, 0)
+
+    @property
+    def deletes_with_a_body(self) -> bool:
+        """Deleting a conversation answers 200 with a body instead of 204."""
+        return self.number < (1, 0, 0)
+
+    @property
+    def plain_not_found(self) -> bool:
+        """No route suggestions after the text of a 404."""
+        return self.number < (1, 0, 0)
 
     @property
     def types_form_inputs(self) -> bool:

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from ..apps import App
 from ..datasets import Dataset
+from ..people import DEFAULT_USER
 from ..replies import ApiError, crash, invalid, not_found, schema_error
 from ..state import State
 
@@ -39,6 +40,8 @@ def app_of(request: Request) -> App:
     app = state_of(request).apps.get(_key(request))
     if app is None:
         raise ApiError(401, "unauthorized", "Access token is invalid")
+    if not app.api_enabled:
+        raise ApiError(403, "forbidden", "The app's API service has been disabled.")
     return app
 
 
@@ -64,6 +67,12 @@ def workflow_app(request: Request, *, chatflows_too: bool = False) -> App:
     if app.mode != "workflow" and not (chatflows_too and app.is_flow):
         raise ApiError(400, "not_workflow_app", "Please check if your app mode matches the right API route.")
     return app
+
+
+def check_published(app: App) -> None:
+    """Refuse a graph that was never published."""
+    if app.is_flow and not app.published:
+        raise invalid("Workflow not published")
 
 
 def dataset_of(request: Request) -> Dataset:
@@ -113,6 +122,11 @@ def user_in(values: Any) -> str:
     return str(user)
 
 
+def user_or_default(values: Any) -> str:
+    """The end user of a body or query, where naming one is optional."""
+    return str(values.get("user") or DEFAULT_USER)
+
+
 def whole_number(
     request: Request, name: str, default: int, *, model: str, least: int | None = None, most: int | None = None
 ) -> int:
@@ -156,6 +170,8 @@ def is_uuid(text: str) -> bool:
 
 def guessing(error: ApiError, request: Request) -> ApiError:
     """A 404 with the suggestion that Dify's framework appends; clients must not compare whole messages."""
+    if state_of(request).version.plain_not_found:
+        return error
     path = request.url.path
     hint = f" You have requested this URI [{path}] but did you mean {path} ?"
     return ApiError(error.status, error.code, error.message + hint)

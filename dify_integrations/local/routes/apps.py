@@ -1,4 +1,4 @@
-"""`/info`, `/parameters`, `/meta` and the index of old servers."""
+"""`/info`, `/parameters`, `/meta`, `/site` and the index of old servers."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..annotations import Annotations
 from ..apps import App
 from ..inputs import FILE_TYPES
-from ..replies import answer
+from ..replies import ApiError, answer
 from .access import app_of, state_of
 
 _LIMITS = {
@@ -31,23 +32,41 @@ async def info(request: Request) -> Response:
 async def parameters(request: Request) -> Response:
     """GET /parameters."""
     app = app_of(request)
+    if not app.published and app.mode != "agent":
+        raise ApiError(400, "app_unavailable", "App unavailable, please check your app configurations.")
     off = {"enabled": False}
     return answer(
         {
             "opening_statement": None if app.mode == "completion" else app.opening_statement,
-            "suggested_questions": [],
+            "suggested_questions": app.opening_questions,
             "suggested_questions_after_answer": {"enabled": app.is_chat and app.suggested_questions is not None},
-            "speech_to_text": off,
-            "text_to_speech": {**off, "voice": "", "language": ""},
+            "speech_to_text": {"enabled": app.speech != "off"},
+            "text_to_speech": _text_to_speech(app),
             "retriever_resource": {"enabled": True},
-            "annotation_reply": off,
+            "annotation_reply": _annotation_reply(state_of(request).annotations[app.id]),
             "more_like_this": off,
             "user_input_form": [_form_entry(kind, item) for kind, item in app.variables],
-            "sensitive_word_avoidance": off if app.is_flow else {**off, "type": "", "configs": []},
+            "sensitive_word_avoidance": off if app.is_flow or app.mode == "agent" else {**off, "type": "", "configs": []},
             "file_upload": _file_upload(app),
             "system_parameters": {**_LIMITS, "workflow_file_upload_limit": 10},
         }
     )
+
+
+def _text_to_speech(app: App) -> dict[str, Any]:
+    if app.speech == "off":
+        return {"enabled": False, "voice": "", "language": ""}
+    plays = "enabled" if app.speech == "auto" else "disabled"
+    return {"enabled": True, "voice": "alloy", "language": "en-US", "autoPlay": plays}
+
+
+def _annotation_reply(kept: Annotations) -> dict[str, Any]:
+    settings = kept.settings
+    if settings is None:
+        return {"enabled": False}
+    model = {name: settings[name] for name in ("embedding_provider_name", "embedding_model_name")}
+    shown = {"id": settings["id"], "enabled": True, "score_threshold": settings["score_threshold"]}
+    return {**shown, "embedding_model": model}
 
 
 def _form_entry(kind: str, item: Any) -> dict[str, Any]:
@@ -55,9 +74,11 @@ def _form_entry(kind: str, item: Any) -> dict[str, Any]:
 
 
 def _file_upload(app: App) -> dict[str, Any]:
+    methods = ["local_file", "remote_url"]
+    if app.mode == "agent":
+        return {"image": {"enabled": app.files, "number_limits": 3, "detail": "high", "transfer_methods": methods}}
     if not app.files:
         return {"enabled": False}
-    methods = ["local_file", "remote_url"]
     return {
         "enabled": True,
         "number_limits": 3,
@@ -72,8 +93,29 @@ def _file_upload(app: App) -> dict[str, Any]:
 
 async def meta(request: Request) -> Response:
     """GET /meta."""
-    app_of(request)
-    return answer({"tool_icons": {}})
+    return answer({"tool_icons": app_of(request).tool_icons})
+
+
+async def site(request: Request) -> Response:
+    """GET /site."""
+    app = app_of(request)
+    nothing = dict.fromkeys(("description", "copyright", "privacy_policy"))
+    return answer(
+        {
+            "title": app.name,
+            "chat_color_theme": None,
+            "chat_color_theme_inverted": False,
+            "icon_type": "emoji",
+            "icon": "\N{ROBOT FACE}",
+            "icon_background": "#FFEAD5",
+            **nothing,
+            "custom_disclaimer": "",
+            "default_language": "en-US",
+            "show_workflow_steps": True,
+            "use_icon_as_answer_icon": False,
+            "icon_url": None,
+        }
+    )
 
 
 async def index(request: Request) -> Response:
@@ -85,5 +127,6 @@ ROUTES = [
     Route("/info", info, methods=["GET"]),
     Route("/parameters", parameters, methods=["GET"]),
     Route("/meta", meta, methods=["GET"]),
+    Route("/site", site, methods=["GET"]),
     Route("/", index, methods=["GET"]),
 ]

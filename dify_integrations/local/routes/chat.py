@@ -1,4 +1,4 @@
-"""`/chat-messages`: a chat turn, its stop call and the suggested questions after it."""
+"""`/chat-messages`: a chat turn and its stop call."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from starlette.routing import Route
 from ..apps import App
 from ..generation import Reply, refused, respond
 from ..inputs import checked_files, validated
-from ..replies import ApiError, answer, invalid, not_found, schema_error
+from ..message_files import use
+from ..replies import ApiError, invalid, not_found, schema_error
 from ..run import Run
 from ..state import Conversation, State
-from .access import app_of, chat_app, guessing, is_uuid, json_body, state_of, user_in
+from ..variables import KeptVariable
+from .access import app_of, chat_app, check_published, guessing, is_uuid, json_body, state_of, user_in
+from .conversations import name_after, thread_of
 from .stopping import stop
 
 _MODEL = "ChatRequestPayload"
@@ -27,8 +30,11 @@ async def send(request: Request) -> Reply:
     user = user_in(body)
     app = chat_app(request)
     streaming = _checked(body)
+    if app.mode == "agent":
+        streaming = _checked_for_agent(app, body)
     if app.mode == "agent-chat" and not streaming:
         raise invalid("Agent Chat App does not support blocking mode")
+    check_published(app)
     if app.mode == "advanced-chat":
         check_workflow_id(app, body.get("workflow_id"), request)
     try:
@@ -40,7 +46,8 @@ async def send(request: Request) -> Reply:
             return refused(state, error)
         raise
     run = Run(state, app, user=user, query=body["query"], inputs=inputs, files=files, conversation=thread)
-    return respond(run, streaming=streaming)
+    use(state, run.message, files)
+    return respond(run, streaming=streaming, annotation=state.annotations[app.id].answer_to(body["query"]))
 
 
 def _checked(body: dict[str, Any]) -> bool:
@@ -64,6 +71,16 @@ def _checked(body: dict[str, Any]) -> bool:
     return mode == "streaming"
 
 
+def _checked_for_agent(app: App, body: dict[str, Any]) -> bool:
+    if body.get("response_mode") == "blocking":
+        raise ApiError(400, "bad_request", "Agent App only supports streaming response mode.")
+    if not body["query"]:
+        raise invalid("query is required")
+    if not app.published:
+        raise invalid("model is required")
+    return True
+
+
 def check_workflow_id(app: App, workflow_id: Any, request: Request) -> None:
     """Refuse a pinned workflow that is not the app's own."""
     if workflow_id is None:
@@ -77,14 +94,16 @@ def check_workflow_id(app: App, workflow_id: Any, request: Request) -> None:
 def _thread(state: State, app: App, user: str, body: dict[str, Any], inputs: dict[str, Any], request: Request) -> Conversation:
     thread_id = str(body.get("conversation_id") or "").strip()
     if thread_id:
-        thread = state.conversations.get(thread_id)
-        if thread is not None and thread.app is app and thread.user == user:
+        thread = thread_of(state, app, user, thread_id)
+        if thread is not None:
             return thread
         if not (app.is_flow and state.version.replaces_unknown_conversation):
             raise guessing(not_found("Conversation Not Exists."), request)
-    name = body["query"] if len(body["query"]) <= 20 else body["query"][:20] + "…"
     now = state.now()
-    thread = Conversation(state.new_id("conversation"), app, user, name, inputs, now, now)
+    thread = Conversation(state.new_id("conversation"), app, user, name_after(body["query"]), inputs, now, now)
+    thread.variables = [
+        KeptVariable(state.new_id("variable"), declared, declared.value, now, now) for declared in app.conversation_variables
+    ]
     state.conversations[thread.id] = thread
     return thread
 
@@ -97,21 +116,7 @@ async def stop_chat(request: Request) -> Response:
     return stop(request, user)
 
 
-async def suggested(request: Request) -> Response:
-    """GET /messages/{message_id}/suggested."""
-    app_of(request)
-    user = user_in(request.query_params)
-    app, state = chat_app(request), state_of(request)
-    message = state.messages.get(str(request.path_params["message_id"]))
-    if message is None or message.app is not app or message.user != user:
-        raise not_found("Message Not Exists.")
-    if app.suggested_questions is None:
-        raise ApiError(400, "bad_request", "Suggested Questions Is Disabled.")
-    return answer({"result": "success", "data": list(app.suggested_questions)})
-
-
 ROUTES = [
     Route("/chat-messages", send, methods=["POST"]),
     Route("/chat-messages/{task_id}/stop", stop_chat, methods=["POST"]),
-    Route("/messages/{message_id:uuid}/suggested", suggested, methods=["GET"]),
 ]

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from ..generation import Reply, respond
 from ..inputs import checked_files, validated
+from ..message_files import use
 from ..replies import schema_error
 from ..run import Run
 from .access import app_of, completion_app, json_body, state_of, user_in
@@ -28,6 +29,7 @@ async def send(request: Request) -> Reply:
     # A query beside the inputs wins over `inputs.query`, but does not satisfy a required one.
     query = str(body.get("query") or inputs.get("query") or "")
     run = Run(state, app, user=user, query=query, inputs=inputs, files=files, conversation=None)
+    use(state, run.message, files)
     return respond(run, streaming=streaming)
 
 

@@ -1,6 +1,8 @@
-"""`/files`: uploads."""
+"""`/files`: uploads, the preview of a file that was used, and the signed address outside `/v1`."""
 
 from __future__ import annotations
+
+from urllib.parse import quote
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
@@ -8,7 +10,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..datasets import NAMESPACE
-from ..replies import ApiError, answer, invalid
+from ..people import DEFAULT_USER
+from ..replies import ApiError, answer, invalid, not_found
+from ..signing import admits, signed
 from ..state import State, Upload
 from .access import app_of, state_of
 
@@ -25,7 +29,7 @@ async def upload(request: Request) -> Response:
         if not files:
             raise ApiError(400, "no_file_uploaded", "Please upload your file.")
         user = form.get("user")
-        stored = await _stored(state, files[0], user if isinstance(user, str) and user else "DEFAULT-USER")
+        stored = await _stored(state, files[0], user if isinstance(user, str) and user else DEFAULT_USER)
     state.uploads[stored.id] = stored
     return answer(shown(state, stored), status=201)
 
@@ -45,8 +49,10 @@ async def _stored(state: State, file: UploadFile, user: str) -> Upload:
 
 def shown(state: State, stored: Upload) -> dict[str, object]:
     """An upload as the API shows it."""
+    reference = {"reference": None} if state.version.refers_to_uploads else {}
     return {
         "id": stored.id,
+        **reference,
         "name": stored.name,
         "size": len(stored.content),
         "extension": stored.name.rsplit(".", 1)[1].lower() if "." in stored.name else "",
@@ -54,7 +60,7 @@ def shown(state: State, stored: Upload) -> dict[str, object]:
         "created_by": state.user_id(stored.user),
         "created_at": stored.created_at,
         "preview_url": None,
-        "source_url": f"/files/{stored.id}/file-preview?timestamp={stored.created_at}&nonce=local&sign=local",
+        "source_url": signed(state, stored.id),
         "original_url": None,
         "user_id": None,
         "tenant_id": str(NAMESPACE),
@@ -63,4 +69,43 @@ def shown(state: State, stored: Upload) -> dict[str, object]:
     }
 
 
-ROUTES = [Route("/files/upload", upload, methods=["POST"])]
+async def preview(request: Request) -> Response:
+    """GET /files/{file_id}/preview: only of files that were used in a message of this app."""
+    app, state = app_of(request), state_of(request)
+    file_id = str(request.path_params["file_id"])
+    users = state.uses.get(file_id)
+    if users is None:
+        raise ApiError(404, "file_not_found", "File not found in message context")
+    if app.id not in users:
+        raise ApiError(403, "file_access_denied", "Access to the requested file is denied")
+    stored, as_attachment = state.uploads[file_id], request.query_params.get("as_attachment", "").lower() == "true"
+    return _content(stored, as_attachment=as_attachment, headers={"cache-control": "public, max-age=3600"})
+
+
+async def signed_preview(request: Request) -> Response:
+    """GET /files/{file_id}/file-preview, outside `/v1` and without a key."""
+    state, file_id = state_of(request), str(request.path_params["file_id"])
+    if not admits(state, file_id, request.query_params):
+        raise ApiError(403, "forbidden", "Invalid request.")
+    stored = state.uploads.get(file_id)
+    if stored is None:
+        raise not_found("File not found or signature is invalid")
+    return _content(stored, as_attachment=request.query_params.get("as_attachment", "").lower() == "true", headers={})
+
+
+def _content(stored: Upload, *, as_attachment: bool, headers: dict[str, str]) -> Response:
+    media_type = stored.mime_type
+    if as_attachment:
+        media_type = "application/octet-stream"
+        headers["content-disposition"] = f"attachment; filename*=UTF-8''{quote(stored.name)}"
+    if media_type.startswith(("audio/", "video/")):
+        headers["accept-ranges"] = "bytes"
+    # Given as a header, because the framework would add a charset to texts.
+    return Response(stored.content, headers={**headers, "content-type": media_type})
+
+
+ROUTES = [
+    Route("/files/upload", upload, methods=["POST"]),
+    Route("/files/{file_id:uuid}/preview", preview, methods=["GET"]),
+]
+OUTSIDE = [Route("/files/{file_id:uuid}/file-preview", signed_preview, methods=["GET"])]

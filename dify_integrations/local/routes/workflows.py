@@ -14,7 +14,7 @@ from ..generation import Reply, refused, respond
 from ..inputs import checked_files, validated
 from ..replies import ApiError, answer, crash, not_found
 from ..run import Run
-from .access import app_of, is_uuid, json_body, state_of, user_in, workflow_app
+from .access import app_of, check_published, is_uuid, json_body, state_of, user_in, workflow_app
 from .completion import checked_mode
 from .stopping import stop
 
@@ -26,6 +26,7 @@ async def run_workflow(request: Request) -> Reply:
     user = user_in(body)
     app, state = workflow_app(request), state_of(request)
     streaming = checked_mode(body, "WorkflowRunPayload")
+    check_published(app)
     _check_pinned(app, request.path_params.get("workflow_id"))
     try:
         inputs = validated(app, body["inputs"])
