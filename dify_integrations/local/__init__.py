@@ -51,8 +51,8 @@ __all__ = [
     "Tool",
     "Tools",
     "Turn",
-    "Variable",
     "UntilFollowed",
+    "Variable",
     "Wait",
     "tokens",
 ]
