@@ -18,9 +18,9 @@ from .annotations import Annotations
 from .apps import App
 from .datasets import NAMESPACE, Dataset
 from .feedback import Feedback
+from .knowledge.store import Knowledge
 from .people import DEFAULT_USER, EndUser, People
 from .variables import KeptVariable
-from .knowledge.store import Knowledge
 from .version import ServerVersion
 
 if TYPE_CHECKING:
