@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 from typing_extensions import assert_type
 
-from dify_integrations import AsyncDify, AsyncRun, Dify, Event, Item, Run, RunResult, Timeouts
+from dify_integrations import AsyncDify, AsyncRun, Dify, Event, FileInput, Item, Run, RunResult, Timeouts
 from dify_integrations._async.paging import AsyncPages
 from dify_integrations._sync.paging import Pages
 from dify_integrations.models.annotations import Annotation, AnnotationPage, AnnotationReplyJob
@@ -22,7 +22,21 @@ from dify_integrations.models.conversations import (
 from dify_integrations.models.end_users import EndUser
 from dify_integrations.models.feedback import FeedbackItem, FeedbackPage
 from dify_integrations.models.messages import AgentThought, HumanInputContent, Message, MessagePage, SuggestedQuestions
+from dify_integrations.models.metadata import BuiltInMetadataFields, MetadataField, MetadataFields
+from dify_integrations.models.models import ModelProviders
+from dify_integrations.models.pipelines import DatasourceNode, LocalFile, PipelineFile, PipelineRun
 from dify_integrations.models.retrieval import Retrieval
+from dify_integrations.models.segments import (
+    ChildChunk,
+    ChildChunkDetail,
+    ChildChunkPage,
+    Segment,
+    SegmentDetail,
+    SegmentInput,
+    SegmentList,
+    SegmentPage,
+)
+from dify_integrations.models.tags import DatasetTags, Tag
 from dify_integrations.models.workflows import WorkflowLog, WorkflowLogPage, WorkflowRun
 
 
@@ -97,3 +111,37 @@ async def app_side_asynchronous(dify: AsyncDify) -> None:
     assert_type(await dify.chat.suggested("m"), SuggestedQuestions)
     assert_type(dify.annotations.iterate(keyword="k"), AsyncPages[Annotation])
     await dify.feedback.send("m", "like", content="good")
+
+
+def knowledge_parts(dify: Dify) -> None:
+    datasets = dify.datasets
+    assert_type(datasets.segments.create("k", "d", [SegmentInput(content="c", keywords=["w"])]), SegmentList)
+    assert_type(datasets.segments.list("k", "d", status=["completed"]), SegmentPage)
+    assert_type(datasets.segments.iterate("k", "d"), Pages[Segment])
+    assert_type(datasets.segments.get("k", "d", "s"), SegmentDetail)
+    assert_type(datasets.segments.update("k", "d", "s", enabled=False).data.keywords, list[str])
+    assert_type(datasets.child_chunks.create("k", "d", "s", content="c"), ChildChunkDetail)
+    assert_type(datasets.child_chunks.list("k", "d", "s"), ChildChunkPage)
+    assert_type(datasets.metadata.create("k", name="n", type="time"), MetadataField)
+    assert_type(datasets.metadata.list("k"), MetadataFields)
+    assert_type(datasets.metadata.built_in("k"), BuiltInMetadataFields)
+    assert_type(datasets.tags.create("t"), Tag)
+    assert_type(datasets.tags.list(), list[Tag])
+    assert_type(datasets.tags.of_dataset("k"), DatasetTags)
+    assert_type(dify.models.list("rerank"), ModelProviders)
+    assert_type(datasets.pipelines.datasource_plugins("k"), list[DatasourceNode])
+    assert_type(datasets.pipelines.run("k", [LocalFile(reference="f")], start_node_id="n"), PipelineRun)
+    assert_type(datasets.pipelines.stream("k", [LocalFile(reference="f")], start_node_id="n"), Run)
+
+
+async def knowledge_parts_async(dify: AsyncDify) -> None:
+    datasets = dify.datasets
+    assert_type(datasets.segments.iterate("k", "d"), AsyncPages[Segment])
+    assert_type(datasets.child_chunks.iterate("k", "d", "s"), AsyncPages[ChildChunk])
+    assert_type((await datasets.tags.update("t", name="n")).binding_count, str | int | None)
+    file = await datasets.pipelines.upload_file(FileInput.from_bytes(b"", "a.txt"))
+    assert_type(file, PipelineFile)
+    assert_type(file.as_item(), LocalFile)
+    assert_type(datasets.pipelines.stream_datasource_node("k", "n", datasource_type="online_drive"), AsyncRun)
+    for found in await datasets.pipelines.run_datasource_node("k", "n", datasource_type="website_crawl"):
+        found.get("source_url")
