@@ -120,6 +120,8 @@ class Transport:
                 response = client.send(request, stream=True, follow_redirects=False, auth=None)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             return transport_error(error, self.settings, self._address(step.request.path))
+        except UnicodeEncodeError as error:
+            raise InvalidArgument("an argument holds half a character (a lone surrogate) and cannot be sent") from error
         body = Body(response, self.settings)
         headers = {name.lower(): value for name, value in response.headers.items()}
         answer = Answer(response.status_code, headers, stream=body)

@@ -316,10 +316,14 @@ def test_a_full_disk(side: Side, folder: Path) -> None:
         def write(self, _: Any) -> int:
             raise OSError(28, "No space left on device")
 
+    def full(descriptor: int, _: str) -> Full:
+        os.close(descriptor)
+        return Full()
+
     with FaultServer(FILE) as server, pytest.raises(OSError, match="No space left"):
         side.run(lambda dify: dify.files.preview("f-1", to=Full()), server.url)
     with pytest.MonkeyPatch.context() as patch, FaultServer(FILE) as server, pytest.raises(OSError, match="No space left"):
-        patch.setattr(os, "fdopen", lambda descriptor, _: (os.close(descriptor), Full())[1])
+        patch.setattr(os, "fdopen", full)
         side.run(lambda dify: dify.files.preview("f-1", to=folder), server.url)
     assert names(folder) == []
 

@@ -212,7 +212,7 @@ def test_redirects_are_not_followed(side: Side) -> None:
                 kind: Any = httpx.Client if side.name == "sync" else httpx.AsyncClient
                 client = kind(follow_redirects=True)
 
-                async def body(dify: AsyncDify, client: Any = client) -> DifyError:
+                async def body(dify: AsyncDify, client: Any = client) -> BadRequest:
                     try:
                         with pytest.raises(BadRequest, match="redirect") as caught:
                             await dify.files.download(SIGNED)
