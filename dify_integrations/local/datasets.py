@@ -78,6 +78,7 @@ class Dataset:
         metadata: Values per document name, such as `{"refunds.txt": {"year": 2024}}`.
         id: A fixed id instead of the derived one.
         indexing_technique: `high_quality`, or `economy`, which only `keyword_search` can search.
+        doc_form: `text_model`, or `hierarchical_model`, whose segments are searched by their sentences.
         pipeline: The kinds of data source its knowledge pipeline begins with: `local_file`, `online_document`,
             `website_crawl`, `online_drive`; without any the dataset has no pipeline.
     """
@@ -91,6 +92,7 @@ class Dataset:
         metadata: Mapping[str, Mapping[str, Any]] | None = None,
         id: str | None = None,
         indexing_technique: str | None = "high_quality",
+        doc_form: str = "text_model",
         pipeline: Sequence[str] = (),
     ) -> None:
         self.name = name
@@ -106,24 +108,27 @@ class Dataset:
         self.fields: list[MetadataField] = []
         values = metadata or {}
         self.documents = [
-            self._document(position, document_name, text, dict(values.get(document_name, {})))
+            self._document(position, document_name, text, dict(values.get(document_name, {})), doc_form)
             for position, (document_name, text) in enumerate(read_documents(documents).items(), start=1)
         ]
         if self.documents:
-            self.settings.doc_form = "text_model"
+            self.settings.doc_form = doc_form
             self.process_rule = self.documents[-1].process_rule
 
-    def _document(self, position: int, name: str, text: str, metadata: dict[str, Any]) -> Document:
+    def _document(self, position: int, name: str, text: str, metadata: dict[str, Any], form: str) -> Document:
         document_id = uuid.uuid5(uuid.UUID(self.id), name)
         segments = [
             Segment(str(uuid.uuid5(document_id, str(number))), number, content)
             for number, content in enumerate(paragraphs(text), start=1)
         ]
+        if form == "hierarchical_model":
+            for segment in segments:
+                segment.child_chunks = _sentences(segment)
         for field_name, value in metadata.items():
             if self.field_named(field_name) is None:
                 kind = "number" if isinstance(value, (int, float)) else "string"
                 self.fields.append(MetadataField(str(uuid.uuid5(uuid.UUID(self.id), f"metadata/{field_name}")), field_name, kind))
-        return Document(str(document_id), position, name, text, metadata, segments)
+        return Document(str(document_id), position, name, text, metadata, segments, form=form)
 
     def field_named(self, name: str) -> MetadataField | None:
         """The metadata field of a name."""
@@ -157,6 +162,12 @@ class Dataset:
                 children = (*(before.children if before else ()), *([(child, score)] if child else []))
                 best[segment.id] = Hit(self, document, segment, max(score, before.score if before else 0.0), children)
         return sorted(best.values(), key=lambda hit: -hit.score)[:top_k]
+
+
+def _sentences(parent: Segment) -> list[ChildChunk]:
+    namespace = uuid.UUID(parent.id)
+    texts = enumerate(words.sentences(parent.content), start=1)
+    return [ChildChunk(str(uuid.uuid5(namespace, str(number))), number, text) for number, text in texts]
 
 
 def _searched(document: Document, segment: Segment) -> list[tuple[ChildChunk | None, str]]:

@@ -69,7 +69,7 @@ def pieces(sections: Sequence[str], mode: str, rules: Mapping[str, Any], form: s
         separator = segmentation.get("separator") or "\n"
         found = [chunk for text in texts for chunk in _split(text, separator, longest)]
     if form == "qa_model":
-        return [_asked(chunk) for chunk in found]
+        return [piece for chunk in found for piece in _asked(chunk)]
     return [Piece(chunk) for chunk in found]
 
 
@@ -127,7 +127,9 @@ def _merged(text: str, longest: int) -> list[str]:
     return chunks
 
 
-def _asked(chunk: str) -> Piece:
-    # A model writes the questions in Dify; here the first sentence is both subject and answer.
-    first = words.sentences(chunk)[0]
-    return Piece(f"What is said about {' '.join(words.content_words(first)[:5])}?", answer=first)
+def _asked(chunk: str) -> list[Piece]:
+    # A model writes the questions in Dify; here each of the first sentences is both subject and answer.
+    return [
+        Piece(f"What is said about {' '.join(words.content_words(sentence)[:5])}?", answer=sentence)
+        for sentence in words.sentences(chunk)[:2]
+    ]

@@ -82,7 +82,7 @@ def detail(state: State, owner: Dataset, owned: Document, metadata: str) -> dict
         **{name: listed[name] for name in ("name", "created_from", "created_by", "created_at", "tokens", "indexing_status")},
         "completed_at": (owned.indexed_at or state.created_at) if done else None,
         "updated_at": owned.updated_at or listed["created_at"],
-        "indexing_latency": 0.01 if done else None,
+        "indexing_latency": 0.01 if owned.word_count is not None else None,
         **{name: listed[name] for name in ("error", "enabled", "disabled_at", "disabled_by", "archived")},
         **({} if metadata == "without" else values),
         "segment_count": len(owned.segments) if done else 0,
@@ -139,7 +139,7 @@ def progress(owned: Document) -> dict[str, Any]:
         "completed_at": at if status == "completed" else None,
         "paused_at": at if status == "paused" else None,
         "error": owned.progress.error,
-        "stopped_at": None,
+        "stopped_at": at if status == "error" else None,
         "completed_segments": total if status == "completed" else 0,
         "total_segments": total,
     }

@@ -20,8 +20,8 @@ class ChildChunk:
     id: str
     position: int
     content: str
-    created_at: int
-    updated_at: int
+    created_at: int | None = None
+    updated_at: int | None = None
     type: str = "automatic"
 
 
@@ -136,13 +136,14 @@ class Document:
     tokens: int | None = None
 
     def __post_init__(self) -> None:
-        if self.progress.status == "completed":
-            self.count()
+        self.count()
 
     def count(self) -> None:
-        """Count words and tokens, as finished indexing does."""
-        self.word_count = sum(segment.word_count for segment in self.segments)
-        self.tokens = sum(len(segment.content.split()) for segment in self.segments)
+        """Count words once the text is cut, tokens once it is indexed."""
+        if self.progress.reached("indexing"):
+            self.word_count = sum(segment.word_count for segment in self.segments)
+        if self.progress.status == "completed":
+            self.tokens = sum(len(segment.content.split()) for segment in self.segments)
 
     @property
     def status(self) -> str:

@@ -67,8 +67,8 @@ def node_frames(owner: Dataset, node_id: str, kind: str) -> Iterator[dict[str, A
 
 def _found(kind: str) -> list[dict[str, Any]]:
     if kind == "website_crawl":
-        page = {"source_url": "http://localhost/", "title": "A page", "description": "What it is about."}
-        return [{**page, "content": "A page that the scripted crawler found."}]
+        crawled = {"source_url": "http://localhost/", "title": "A page", "description": "What it is about."}
+        return [{**crawled, "content": "A page that the scripted crawler found."}]
     if kind == "online_drive":
         file = {"id": "file-1", "name": "notes.txt", "size": 20, "type": "file"}
         return [{"bucket": "", "files": [file], "is_truncated": False, "next_page_parameters": None}]

@@ -35,7 +35,7 @@ def segment(state: State, owner: Dataset, owned: Document, shown: Segment) -> di
         "completed_at": created if done else None,
         "error": None,
         "stopped_at": None,
-        "child_chunks": [child(shown, entry) for entry in shown.child_chunks] if full else [],
+        "child_chunks": [child(state, shown, entry) for entry in shown.child_chunks] if full else [],
         "attachments": [],
         "summary": shown.summary,
     }
@@ -72,7 +72,7 @@ def _indexed(shown: Segment) -> dict[str, Any]:
     }
 
 
-def child(parent: Segment, shown: ChildChunk) -> dict[str, Any]:
+def child(state: State, parent: Segment, shown: ChildChunk) -> dict[str, Any]:
     """A child chunk."""
     return {
         "id": shown.id,
@@ -81,6 +81,6 @@ def child(parent: Segment, shown: ChildChunk) -> dict[str, Any]:
         "position": shown.position,
         "word_count": len(shown.content),
         "type": shown.type,
-        "created_at": shown.created_at,
-        "updated_at": shown.updated_at,
+        "created_at": shown.created_at or state.created_at,
+        "updated_at": shown.updated_at or state.created_at,
     }

@@ -62,7 +62,8 @@ def create(state: State, owner: Dataset, source: Source, config: Config, *, orig
     document = original or next(iter(same), None)
     if document is None:
         position = max((other.position for other in owner.documents), default=0) + 1
-        document = Document(state.new_id("document"), position, source.name, "", {}, created_at=state.now())
+        waiting = Progress(("waiting",))
+        document = Document(state.new_id("document"), position, source.name, "", {}, progress=waiting, created_at=state.now())
         owner.documents.append(document)
     document.created_from = "api"
     document.batch = state.knowledge.batch(state.clock())
@@ -102,8 +103,7 @@ def index(state: State, document: Document) -> None:
     document.segments = [_segment(state, number, piece) for number, piece in enumerate(found, start=1)]
     document.updated_at = document.indexed_at = state.now()
     document.progress = Progress((_UNREADABLE,) if sections is None else tuple(state.knowledge.steps(document)))
-    if document.status == "completed":
-        document.count()
+    document.count()
 
 
 def _segment(state: State, position: int, piece: chunking.Piece) -> Segment:
@@ -124,5 +124,4 @@ def look(state: State, document: Document) -> None:
         return
     document.progress.advance()
     document.indexed_at = state.now()
-    if document.status == "completed":
-        document.count()
+    document.count()

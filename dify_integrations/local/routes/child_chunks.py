@@ -44,7 +44,7 @@ async def create(request: Request) -> Response:
     now = state.now()
     made = ChildChunk(state.new_id("child"), position, content, now, now, "customized")
     parent.child_chunks.append(made)
-    return answer({"data": segment_shape.child(parent, made)})
+    return answer({"data": segment_shape.child(state, parent, made)})
 
 
 async def child_chunks(request: Request) -> Response:
@@ -53,7 +53,7 @@ async def child_chunks(request: Request) -> Response:
     keyword = request.query_params.get("keyword", "").lower()
     page, limit = lenient_number(request, "page", 1), min(lenient_number(request, "limit", 20), 100)
     found = [child for child in parent.child_chunks if keyword in child.content.lower()]
-    data = [segment_shape.child(parent, child) for child in found[(page - 1) * limit : page * limit]]
+    data = [segment_shape.child(state_of(request), parent, child) for child in found[(page - 1) * limit : page * limit]]
     pages = -(-len(found) // limit)
     return answer({"data": data, "total": len(found), "total_pages": pages, "page": page, "limit": limit})
 
@@ -64,7 +64,7 @@ async def update(request: Request) -> Response:
     changed = _child(request, parent)
     changed.content = await _content(request, "ChildChunkUpdatePayload")
     changed.updated_at, changed.type = state_of(request).now(), "customized"
-    return answer({"data": segment_shape.child(parent, changed)})
+    return answer({"data": segment_shape.child(state_of(request), parent, changed)})
 
 
 async def delete(request: Request) -> Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timezone
 from typing import Any
 
 from starlette.datastructures import UploadFile
@@ -19,6 +18,7 @@ from ..knowledge.checks import Fields
 from ..knowledge.shown import ACCOUNT
 from ..knowledge.writing import kept
 from ..replies import ApiError, answer, generated, invalid
+from ..stamps import iso
 from ..state import State
 from .access import check_dataset_key, dataset_of, json_body, state_of
 
@@ -40,12 +40,8 @@ async def upload(request: Request) -> Response:
     stored = kept(state, file.filename, chunking.extension(file.filename), file.content_type or "", content)
     state.knowledge.uploads[stored.id] = stored
     shown = {"id": stored.id, "name": stored.name, "size": len(content), "extension": stored.extension}
-    more = {"mime_type": stored.mime_type, "created_by": ACCOUNT, "created_at": _iso(stored.created_at)}
+    more = {"mime_type": stored.mime_type, "created_by": ACCOUNT, "created_at": iso(stored.created_at)}
     return answer({**shown, **more}, status=201)
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None).isoformat()
 
 
 async def plugins(request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from ..datasets import NAMESPACE
 from ..knowledge.checks import Fields
 from ..knowledge.shown import habits_of
 from ..knowledge.store import Tag
@@ -23,9 +25,15 @@ async def create(request: Request) -> Response:
     state, body = await _body(request, "TagCreatePayload")
     if any(tag.name == body["name"] for tag in state.knowledge.tags.values()):
         raise invalid("Tag name already exists")
-    made = Tag(state.new_id("tag"), body["name"])
+    made = Tag(_new_id(state, body["name"]), body["name"])
     state.knowledge.tags[made.id] = made
     return _answered(state, made)
+
+
+def _new_id(state: State, name: str) -> str:
+    # It derives from the name, since the releases that fumble tags tell it nowhere until one is bound.
+    derived = str(uuid.uuid5(NAMESPACE, f"tag/{name}"))
+    return state.new_id("tag") if derived in state.knowledge.tags else derived
 
 
 async def _body(request: Request, model: str) -> tuple[State, dict[str, Any]]:
