@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from email import message_from_bytes
-from email.message import Message
-from typing import Any, cast
+from typing import Any
 
 from dify_integrations import FileInput, InvalidArgument, ProcessRule, RetrievalModel
 from tests.wire.calls import BAD_LIMIT, BAD_MODEL, NO_QUERY, Call, Unreachable, _Asked
@@ -34,11 +32,13 @@ _LISTS = re.compile(rf"/datasets|{_KB}/documents")
 
 def parts(headers: Json, body: bytes) -> dict[str, tuple[str | None, str, bytes]]:
     """The parts of a multipart body: name to file name, media type and content."""
-    message = message_from_bytes(b"Content-Type: " + str(headers["content-type"]).encode() + b"\r\n\r\n" + body)
+    boundary = str(headers["content-type"]).partition("boundary=")[2]
     found = {}
-    for part in cast("list[Message]", message.get_payload()):
-        content = cast("bytes", part.get_payload(decode=True))
-        found[str(part.get_param("name", header="content-disposition"))] = (part.get_filename(), part.get_content_type(), content)
+    for part in body.split(b"--" + boundary.encode())[1:-1]:
+        head, _, content = part[2:-2].partition(b"\r\n\r\n")
+        labels = dict(re.findall(r'(name|filename)="([^"]*)"', head.decode()))
+        kind = re.search(r"Content-Type: (\S+)", head.decode())
+        found[labels["name"]] = (labels.get("filename"), kind[1] if kind else "text/plain", content)
     return found
 
 
