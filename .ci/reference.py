@@ -60,7 +60,8 @@ def page_of(dotted: str, area: Any) -> str:
     name = cls.__module__.rpartition(".")[2]
     shapes = [shape for shape in SHAPES.get(name, [name]) if (MODELS / f"{shape}.py").exists()]
     lines = [f"# `{dotted}`", "", f"The same on `AsyncDify`, with `await` and `async for`. {getdoc(cls)}".split("\n")[0], ""]
-    lines += [f"::: {cls.__module__}.{cls.__qualname__}", ""]
+    # An area too long for one file has the rest of its methods in a base class.
+    lines += [f"::: {cls.__module__}.{cls.__qualname__}", "    options:", "      inherited_members: true", ""]
     for shape in shapes:
         lines += [f"## {(getdoc(import_module(f'dify_integrations.models.{shape}')) or shape).splitlines()[0].rstrip('.')}", ""]
         lines += [f"::: dify_integrations.models.{shape}", "    options:", "      show_root_heading: false", ""]

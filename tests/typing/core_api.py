@@ -7,9 +7,26 @@ from datetime import datetime, timezone
 
 from typing_extensions import assert_type
 
-from dify_integrations import AsyncDify, AsyncRun, Dify, Event, FileInput, Item, Run, RunResult, Timeouts
+from dify_integrations import (
+    AsyncDify,
+    AsyncRun,
+    Dify,
+    Event,
+    FileInput,
+    IndexingFailed,
+    Item,
+    MetadataCondition,
+    MetadataFilter,
+    ProcessRule,
+    RetrievalModel,
+    Run,
+    RunResult,
+    Timeouts,
+    Weights,
+)
 from dify_integrations._async.paging import AsyncPages
 from dify_integrations._sync.paging import Pages
+from dify_integrations.files import Download
 from dify_integrations.models.annotations import Annotation, AnnotationPage, AnnotationReplyJob
 from dify_integrations.models.apps import AppMeta, AppParameters, FileUpload, WebAppSettings
 from dify_integrations.models.base import Page
@@ -19,13 +36,16 @@ from dify_integrations.models.conversations import (
     ConversationVariable,
     ConversationVariablePage,
 )
+from dify_integrations.models.datasets import Dataset, DatasetPage
+from dify_integrations.models.documents import Document, DocumentDetail, DocumentFile, DocumentPage, SubmittedDocument
 from dify_integrations.models.end_users import EndUser
 from dify_integrations.models.feedback import FeedbackItem, FeedbackPage
+from dify_integrations.models.indexing import BatchStatus, IndexingStatus
 from dify_integrations.models.messages import AgentThought, HumanInputContent, Message, MessagePage, SuggestedQuestions
 from dify_integrations.models.metadata import BuiltInMetadataFields, MetadataField, MetadataFields
 from dify_integrations.models.models import ModelProviders
 from dify_integrations.models.pipelines import DatasourceNode, LocalFile, PipelineFile, PipelineRun
-from dify_integrations.models.retrieval import Retrieval
+from dify_integrations.models.retrieval import Record, Retrieval
 from dify_integrations.models.segments import (
     ChildChunk,
     ChildChunkDetail,
@@ -145,3 +165,47 @@ async def knowledge_parts_async(dify: AsyncDify) -> None:
     assert_type(datasets.pipelines.stream_datasource_node("k", "n", datasource_type="online_drive"), AsyncRun)
     for found in await datasets.pipelines.run_datasource_node("k", "n", datasource_type="website_crawl"):
         found.get("source_url")
+
+
+def knowledge(dify: Dify) -> None:
+    """Knowledge bases, documents, retrieval."""
+    datasets, documents = dify.datasets, dify.datasets.documents
+    assert_type(datasets.create("n", indexing_technique="economy", permission="only_me"), Dataset)
+    datasets.create("n", indexing_technique="best")  # type: ignore[arg-type]
+    assert_type(datasets.list(tag_ids=["t"]), DatasetPage)
+    assert_type(datasets.iterate(), Pages[Dataset])
+    base = datasets.update("d", partial_member_list=["u"])
+    assert_type(RetrievalModel.from_dataset(base), RetrievalModel)
+    assert_type(base.retrieval_model_dict.weights if base.retrieval_model_dict else None, Weights | None)
+    where = MetadataFilter(conditions=[MetadataCondition(name="year", comparison_operator="≥", value=2024)])
+    MetadataCondition(name="year", comparison_operator=">=", value=2024)  # type: ignore[arg-type]
+    found = datasets.retrieve("d", "q", retrieval_model=RetrievalModel(top_k=2, metadata_filtering_conditions=where))
+    assert_type(found.records, list[Record])
+    assert_type(found.question, str)
+    made = documents.create_by_text("d", name="n", text="t", process_rule=ProcessRule.automatic(), doc_form="text_model")
+    assert_type(made, SubmittedDocument)
+    assert_type(documents.create_by_file("d", FileInput.from_bytes(b"", "a.txt")), SubmittedDocument)
+    assert_type(documents.update_by_text("d", "x", name="n", text="t"), SubmittedDocument)
+    assert_type(documents.update_by_file("d", "x", process_rule=ProcessRule.custom(max_tokens=100)), SubmittedDocument)
+    assert_type(documents.list("d", status="available"), DocumentPage)
+    assert_type(documents.iterate("d"), Pages[Document])
+    assert_type(documents.get("d", "x", metadata="only"), DocumentDetail)
+    assert_type(documents.download_url("d", "x"), DocumentFile)
+    assert_type(documents.download("d", "x"), Download)
+    assert_type(documents.download_zip("d", ["x"]), Download)
+    documents.set_status("d", "un_archive", ["x"])
+    documents.delete("d", "x")
+    datasets.delete("d")
+    try:
+        last = documents.wait_until_indexed("d", made.batch, timeout_s=60, on_progress=lambda seen: print(len(seen.data)))
+        assert_type(last, BatchStatus)
+    except IndexingFailed as error:
+        assert_type(error.statuses, tuple[IndexingStatus, ...])
+
+
+async def knowledge_async(dify: AsyncDify) -> None:
+    documents = dify.datasets.documents
+    assert_type(dify.datasets.iterate(), AsyncPages[Dataset])
+    assert_type(documents.iterate("d"), AsyncPages[Document])
+    assert_type(await documents.wait_until_indexed("d", "b", timeout_s=None), BatchStatus)
+    assert_type(await documents.indexing_status("d", "b"), BatchStatus)
