@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import words
+from .knowledge.chunking import HIERARCHICAL, children_of
 from .knowledge.documents import ChildChunk, Document, ProcessRule, Segment
 from .knowledge.sources import DocumentsSource, paragraphs, read_documents
 
@@ -123,7 +124,7 @@ class Dataset:
         ]
         if form == "hierarchical_model":
             for segment in segments:
-                segment.child_chunks = _sentences(segment)
+                segment.child_chunks = _children(segment)
         for field_name, value in metadata.items():
             if self.field_named(field_name) is None:
                 kind = "number" if isinstance(value, (int, float)) else "string"
@@ -164,9 +165,9 @@ class Dataset:
         return sorted(best.values(), key=lambda hit: -hit.score)[:top_k]
 
 
-def _sentences(parent: Segment) -> list[ChildChunk]:
+def _children(parent: Segment) -> list[ChildChunk]:
     namespace = uuid.UUID(parent.id)
-    texts = enumerate(words.sentences(parent.content), start=1)
+    texts = enumerate(children_of(parent.content, HIERARCHICAL), start=1)
     return [ChildChunk(str(uuid.uuid5(namespace, str(number))), number, text) for number, text in texts]
 
 

@@ -16,6 +16,12 @@ AUTOMATIC: dict[str, Any] = {
     "pre_processing_rules": [{"id": "remove_extra_spaces", "enabled": True}, {"id": "remove_urls_emails", "enabled": False}],
     "segmentation": {"delimiter": "\n", "max_tokens": 500, "chunk_overlap": 50},
 }
+HIERARCHICAL: dict[str, Any] = {
+    "pre_processing_rules": AUTOMATIC["pre_processing_rules"],
+    "segmentation": {"separator": "\n\n", "max_tokens": 500, "chunk_overlap": 0},
+    "parent_mode": "paragraph",
+    "subchunk_segmentation": {"separator": ".", "max_tokens": 100, "chunk_overlap": 0},
+}
 
 TEXTS = {"txt", "md", "markdown", "mdx", "csv", "html", "htm", "xml", "vtt", "properties"}
 # Dify takes these too; a stand-in that reads text only lets their indexing fail.

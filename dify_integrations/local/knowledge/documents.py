@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .chunking import AUTOMATIC
+from .chunking import AUTOMATIC, HIERARCHICAL
 
 STAGES = ("waiting", "parsing", "cleaning", "splitting", "indexing", "completed")
 
@@ -178,5 +178,7 @@ class Document:
     def process_rule(self) -> ProcessRule:
         """The rule it was cut by."""
         if self.rule is None:
-            self.rule = ProcessRule(str(uuid.uuid5(uuid.UUID(self.id), "rule")))
+            rule_id = str(uuid.uuid5(uuid.UUID(self.id), "rule"))
+            parents = self.form == "hierarchical_model"
+            self.rule = ProcessRule(rule_id, "hierarchical", HIERARCHICAL) if parents else ProcessRule(rule_id)
         return self.rule
