@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dify_integrations import AsyncDify, Dify, DifyError, RunResult, errors
+from dify_integrations.models.indexing import IndexingStatus
 from tests.faults.server import FaultServer, hold, reset
 from tests.faults.sides import KEY, Side
 from tests.faults.wire import CHAT, answer, chunk, head
@@ -86,6 +87,8 @@ def made(cls: type[DifyError]) -> DifyError:
         return cls("no", started=False, partial=partial)
     if issubclass(cls, errors.RunError):
         return cls("no", result=partial)
+    if issubclass(cls, errors.IndexingError):
+        return cls("no", statuses=[IndexingStatus(id="d-1", indexing_status="error")])
     return cls("no", partial=partial)
 
 
