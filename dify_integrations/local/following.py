@@ -60,14 +60,14 @@ class Topic:
         self._arrived.set()
 
     @property
-    def followed(self) -> bool:
-        """Whether anybody would hear the next event."""
-        return any(follower.channel.open for follower in self._followers)
+    def listeners(self) -> int:
+        """How many would hear the next event."""
+        return sum(follower.channel.open for follower in self._followers)
 
     async def until_followed(self, timeout_s: float) -> None:
         """Wait for somebody who would, for some seconds at most."""
         self._arrived.clear()
-        if not self.followed:
+        if not self.listeners:
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._arrived.wait(), timeout_s)
 

@@ -31,11 +31,14 @@ class Form:
     deadline: float
     filled: Filled | None = None
     answered: asyncio.Event = field(default_factory=asyncio.Event)
+    # The run has gone on with the answer, or will when it is followed.
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def fill(self, filled: Filled) -> None:
-        """Submit it."""
+    async def fill(self, filled: Filled) -> None:
+        """Submit it, and let the run go on before anybody can ask for it."""
         self.filled = filled
         self.answered.set()
+        await self.taken.wait()
 
     @property
     def definition(self) -> dict[str, Any]:

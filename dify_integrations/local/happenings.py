@@ -35,9 +35,11 @@ class UntilFollowed:
 
     Args:
         timeout_s: Seconds after which the run goes on without a follower.
+        by: How many followers it waits for.
     """
 
     timeout_s: float = 5.0
+    by: int = 1
 
 
 @dataclass(frozen=True)

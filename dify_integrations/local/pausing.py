@@ -43,13 +43,12 @@ class Pausing:
         """
         asked = [await self._form(pause) for pause in pauses]
         self.forms = list(asked)
-        while self.forms:
-            await self._suspend()
-            done = await self._answered()
-            await self._resume()
-            for form in done:
-                await self._finish(form)
-                self.forms.remove(form)
+        try:
+            while self.forms:
+                await self._suspend()
+                await self._go_on(await self._answered())
+        finally:
+            _take(asked)
         return tuple(form.filled or Filled() for form in asked)
 
     async def _form(self, say: Pause) -> Form:
@@ -81,10 +80,11 @@ class Pausing:
                 wait.cancel()
         # A slow worker: whoever subscribes now still sees the pause, and then what follows it.
         if any(form.say.until_followed for form in self.forms):
+            _take(self.forms)
             await self._run.topic.until_followed(_FOLLOWED_S)
         return [form for form in self.forms if form.filled]
 
-    async def _resume(self) -> None:
+    async def _go_on(self, done: Sequence[Form]) -> None:
         run = self._run
         run.paused, run.resumed = False, True
         run.begin()
@@ -92,6 +92,10 @@ class Pausing:
         await self._restart()
         await run.pause(0)
         await self._nodes.resume(self._send)
+        for form in done:
+            await self._finish(form)
+            self.forms.remove(form)
+        _take(done)
 
     async def _finish(self, form: Form) -> None:
         filled = form.filled or Filled()
@@ -106,6 +110,11 @@ class Pausing:
         chosen = {"__action_id": filled.action, "__rendered_content": filled.text, "__action_value": form.action_title}
         form.node.outputs = {**filled.inputs, **chosen}
         await self._nodes.finish(self._send, form.node)
+
+
+def _take(forms: Sequence[Form]) -> None:
+    for form in forms:
+        form.taken.set()
 
 
 async def _wait(form: Form) -> None:

@@ -94,7 +94,7 @@ async def mind(run: Run, say: Say) -> bool:
     elif isinstance(say, Gate):
         await run.until(say.event.is_set)
     elif isinstance(say, UntilFollowed):
-        await run.until(lambda: run.topic.followed, say.timeout_s)
+        await run.until(lambda: run.topic.listeners >= say.by, say.timeout_s)
     elif isinstance(say, Raw):
         await run.put(say.data)
     elif isinstance(say, Cut):

@@ -31,8 +31,10 @@ def finished(flow: FlowWriter) -> bytes:
 
 
 def _task_id(flow: FlowWriter) -> str:
-    # Known from the stored pause, or from live frames; a resumed run that says nothing has only its own id.
-    return flow.run.run_id if flow.run.resumed and not flow.run.paused else flow.run.task_id
+    # Known from the stored pause, or from live frames; of a resumed run, or one whose worker died, only its own id is.
+    run = flow.run
+    known = run.paused or (not run.resumed and run.task_id in run.state.tasks)
+    return run.task_id if known else run.run_id
 
 
 def _message_fields(flow: FlowWriter) -> dict[str, Any]:

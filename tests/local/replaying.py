@@ -9,8 +9,10 @@ Write a scenario row and hand it to `play`:
         ids={"<recorded uuid>": lambda server: server.dataset("Docs").id},   # what was never an answer of the recording
         app_of={3: "other"},                     # exchange 3 was made with another app's key; default: the first app
         keys={4: "app-WRONG"},                   # exchange 4 had this key, which the recording does not show
-        during={2: (1, "message")},              # exchange 2 was made while stream 1 was open, after its first `message`
-        cut={5: "the client left"},              # stream 5 has no end: leave it where the recording ends
+        during={2: (1, "message")},              # exchange 2 was made while stream 1 was open, after its first `message`;
+                                                 # "message x3" is after its third
+        cut={5: "the client left"},              # stream 5 has no end: leave it where the recording or the connection ends
+        again={8: "the run must have ended"},    # exchange 8 is repeated until it is answered as recorded
         unordered={6: "another graph"},          # stream 6: frames are compared, their order is not
         left_out={7: "a rate limit of the lab"}, # exchanges that are not made, each with its reason
         tolerated={"data.created_by": "..."},    # differences that are meant, by path, each with its reason
@@ -30,8 +32,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -46,6 +49,7 @@ from dify_integrations.local import App, Dataset, LocalDify
 from tests.local import wire
 from tests.local.comparing import HEADERS, TOLERATED, differences
 
+_PATIENCE_S = 5.0
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _ID_KEYS = re.compile(r"(^|_)(id|batch|token|url|access_token|cursor)$")
 _NOT_SENT = {"accept-encoding", "authorization", "connection", "content-length", "host", "transfer-encoding"}
@@ -63,6 +67,7 @@ class Scenario:
     keys: Mapping[int, str] = field(default_factory=dict)
     during: Mapping[int, tuple[int, str]] = field(default_factory=dict)
     cut: Mapping[int, str] = field(default_factory=dict)
+    again: Mapping[int, str] = field(default_factory=dict)
     unordered: Mapping[int, str] = field(default_factory=dict)
     left_out: Mapping[int, str] = field(default_factory=dict)
     tolerated: Mapping[str, str] = field(default_factory=dict)
@@ -168,6 +173,13 @@ class _Player:
                 self._make(number)
 
     def _make(self, number: int) -> None:
+        before, deadline = len(self.differences), time.monotonic() + _PATIENCE_S
+        self._ask(number)
+        while number in self.scenario.again and len(self.differences) > before and time.monotonic() < deadline:
+            del self.differences[before:]
+            self._ask(number)
+
+    def _ask(self, number: int) -> None:
         real = self.recorded[number]
         with self.http.stream(real.method, self._url(real.uri), **self._request(number)) as response:
             if real.streams and response.headers.get("content-type", "").startswith("text/event-stream"):
@@ -221,17 +233,23 @@ class _Player:
         inside = [(other, event) for other, (stream, event) in self.scenario.during.items() if stream == number]
         wanted = wire.pattern(_frames(self.recorded[number].answer))
         body = b""
-        for chunk in response.iter_raw():
+        for chunk in self._chunks(number, response):
             body += chunk
             frames = _frames(body)
             for other, event in list(inside):
-                if any(frame["event"] == event for frame in frames):
+                name, _, times = event.partition(" x")
+                if len(_of(frames, name)) >= int(times or 1):
                     self._learn_stream(_frames(self.recorded[number].answer), frames)
                     inside.remove((other, event))
                     self._make(other)
             if number in self.scenario.cut and wire.pattern(frames) == wanted and len(frames) >= len(wanted):
                 break
         return body
+
+    def _chunks(self, number: int, response: httpx.Response) -> Iterator[bytes]:
+        broken = (httpx.RemoteProtocolError,) if number in self.scenario.cut else ()
+        with suppress(*broken):
+            yield from response.iter_raw()
 
     def _compare(self, number: int, response: httpx.Response, mine: bytes) -> None:
         real = self.recorded[number]

@@ -142,6 +142,7 @@ def test_a_dead_worker_leaves_its_run_running_and_its_followers_with_pings(serve
     served = serve(flow("workflow", Text("a"), Drop()), ping_interval_s=0.01, silence_s=0.05)
     run = run_id(cut_off(served))
     assert {frame["event"] for frame in followed(served, run)} == {"ping"}
+    assert followed(served, run, **SNAPSHOT)[1]["task_id"] == run
     assert detail(served, run)["status"] == "running"
 
 

@@ -56,6 +56,11 @@ def place(version: str, name: str) -> Path | None:
     return next((folder / name for folder in _folders(version) if folder.joinpath(name).is_file()), None)
 
 
+def cassettes(version: str) -> set[str]:
+    """The names of all cassettes of a server that are on this machine."""
+    return {path.stem for folder in _folders(version) for path in folder.glob("*.yaml")}
+
+
 def _file(version: str, name: str) -> Path:
     found = place(version, name)
     if found is None:

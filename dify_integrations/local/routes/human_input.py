@@ -32,7 +32,7 @@ async def submit(request: Request) -> Response:
     user = user_in(body)
     _check_schema(body)
     form = find(state, app, _token(request))
-    form.fill(checked(state, form, body["action"], body["inputs"], user))
+    await form.fill(checked(state, form, body["action"], body["inputs"], user))
     return answer({})
 
 
