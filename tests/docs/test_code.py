@@ -66,6 +66,8 @@ def test_links_lead_somewhere(page: Path) -> None:
     """Relative links name a file that exists, and a heading in it."""
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text("utf-8")):
         name, _, anchor = target.partition("#")
+        if name.startswith("reference/"):
+            continue  # made when the site is built, which fails on a link that leads nowhere
         file = page.parent / name if name else page
         assert file.exists(), target
         headings = {
