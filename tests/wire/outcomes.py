@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from dify_integrations import errors
 from dify_integrations.errors import APIError, DifyError
+from dify_integrations.files import Download
 from dify_integrations.runs.items import Ended, Item
 from dify_integrations.runs.result import RunResult
-from tests.wire.calls import Call
+from tests.wire.calls.base import Call
 from tests.wire.expected import Meaning, meaning_of
 from tests.wire.recordings import frames
+from tests.wire.refusals import check_refusal, class_of, one_line
 
 Json = dict[str, Any]
 
-BY_CODE: dict[str, type[APIError]] = {
-    "completion_request_error": errors.ProviderError,
-    "provider_not_initialize": errors.ProviderError,
-    "model_currently_not_support": errors.ProviderError,
-}
-BY_STATUS: dict[int, type[APIError]] = {
-    400: errors.BadRequest,
-    401: errors.AuthenticationError,
-    403: errors.PermissionDenied,
-    404: errors.NotFound,
-    405: errors.EndpointNotAvailable,
-    409: errors.Conflict,
-    413: errors.PayloadTooLarge,
-    415: errors.UnsupportedFileType,
-    500: errors.ServerError,
-}
+DONE = (b"", b"204", b"{}", b'{"result":"success"}')
+"""What servers answer to calls that give nothing back."""
 
 
 @dataclass
@@ -59,21 +48,38 @@ class Outcome:
 def check(call: Call, answered: Answered, outcome: Outcome) -> None:
     """Compare an outcome with the answer it was made from."""
     if answered.status >= 300:
-        _check_refusal(answered, outcome.error)
+        check_refusal(answered.status, answered.headers["content-type"], answered.body, outcome.error)
     elif answered.streamed:
         _check_stream(call, answered, outcome)
     elif call.method in ("chat.send", "completion.send"):
         _check_message(json.loads(answered.body), outcome)
     elif call.method == "workflows.run":
         _check_run(json.loads(answered.body), outcome)
-    elif call.method.endswith(".stop"):
+    elif b"".join(answered.body.split()) in DONE:
         assert (outcome.value, outcome.error) == (None, None)
-    elif call.method == "workflows.detail" and json.loads(answered.body)["id"] is None:
-        assert type(outcome.error) is errors.NotFound  # ≤ 1.13.0 says 200 and null of an unknown run
+    elif says_null(answered):
+        assert type(outcome.error) is errors.NotFound
+        assert outcome.error.status == 404
     else:
         assert outcome.error is None
-        dumped = outcome.value.model_dump()
-        assert agrees(json.loads(answered.body), dumped), f"{answered.body!r} became {dumped!r}"
+        _check_value(answered, outcome.value)
+
+
+def says_null(answered: Answered) -> bool:
+    """Whether the answer is one of those that say 200 and null of something that does not exist."""
+    if "json" not in answered.headers["content-type"]:
+        return False
+    value = json.loads(answered.body)
+    return value is None or (isinstance(value, dict) and value.get("id", "") is None)
+
+
+def _check_value(answered: Answered, value: Any) -> None:
+    if isinstance(value, Download):
+        assert (value.content, value.size) == (answered.body, len(answered.body))
+        assert value.mime_type == answered.headers["content-type"].partition(";")[0]
+        return
+    dumped = [entry.model_dump() for entry in value] if isinstance(value, list) else value.model_dump()
+    assert agrees(json.loads(answered.body), dumped), f"{answered.body!r} became {dumped!r}"
 
 
 def agrees(sent: Any, got: Any) -> bool:
@@ -84,32 +90,20 @@ def agrees(sent: Any, got: Any) -> bool:
         return len(sent) == len(got) and all(map(agrees, sent, got))
     if isinstance(sent, str) and isinstance(got, (dict, list)):
         return bool(json.loads(sent) == got)
-    if isinstance(sent, str) and isinstance(got, (int, float)) and "," in sent:
-        return True  # an RFC 822 date of 0.15 as Unix seconds
-    return bool(sent == got) or (sent is None and got in ([], {}))
-
-
-def _check_refusal(answered: Answered, error: DifyError | None) -> None:
-    assert isinstance(error, APIError)
-    assert error.status == answered.status
-    assert not error.in_stream
-    if "html" in answered.headers["content-type"]:
-        assert type(error) is errors.EndpointNotAvailable
-        return
-    body = json.loads(answered.body)
-    code, message = body.get("code", ""), str(body.get("message", body.get("error", "")))
-    expected = BY_CODE.get(code, BY_STATUS[answered.status])
-    if message.startswith("Too many requests"):
-        expected = errors.TooManyRequests
-    elif answered.status == 404 and message.startswith("Conversation Not Exists"):
-        expected = errors.ConversationNotFound
-    assert type(error) is expected
-    assert (error.code, error.params) == (code, body.get("params"))
-    assert " ".join(message.split())[:40] in error.message
+    if isinstance(sent, str) and isinstance(got, (int, float)):  # an RFC 822 date of 0.15 as Unix seconds
+        return parsedate_to_datetime(sent).timestamp() == got
+    same = bool(sent == got) and isinstance(sent, bool) == isinstance(got, bool)
+    return same or (sent is None and got in ([], {}))
 
 
 def _check_stream(call: Call, answered: Answered, outcome: Outcome) -> None:
-    meaning = meaning_of(frames(answered.body), call.kind, answered.headers["x-version"])
+    meaning = meaning_of(
+        frames(answered.body),
+        call.kind,
+        answered.headers["x-version"],
+        pause_ends=not call.kwargs.get("continue_on_pause"),
+        snapshot=bool(call.kwargs.get("include_state_snapshot")),
+    )
     failure = failure_of(meaning)
     assert type(outcome.error) is (failure or type(None)), outcome.error
     result = outcome.error.partial if outcome.error else outcome.value
@@ -119,6 +113,7 @@ def _check_stream(call: Call, answered: Answered, outcome: Outcome) -> None:
         assert outcome.error.ids == meaning.ids
     if isinstance(outcome.error, APIError) and meaning.error:
         assert (outcome.error.code, outcome.error.status) == (meaning.error["code"], meaning.error["status"])
+        assert one_line(meaning.error["message"]) in outcome.error.message
     if outcome.items:
         assert [item.status for item in outcome.items if isinstance(item, Ended)] == [
             result.status if result.status != "partial-succeeded" else "succeeded"
@@ -146,7 +141,7 @@ def failure_of(meaning: Meaning) -> type[DifyError] | None:
     if meaning.error is not None:
         code = meaning.error.get("code")
         # A frame without a code refuses a run before it began; its status 500 means nothing.
-        return BY_CODE.get(code, BY_STATUS[meaning.error["status"]]) if code else errors.RunFailed
+        return class_of(code, meaning.error["status"], meaning.error["message"]) if code else errors.RunFailed
     return errors.RunStopped if meaning.status == "stopped" and not meaning.replaced else None
 
 

@@ -1,4 +1,4 @@
-"""The curated cassettes as exchanges, and the calls of the client that play them."""
+"""The cassettes of both places as exchanges, and the calls of the client that play them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Any
 
 import yaml
 
-from tests.wire.calls import Call, Unreachable, call_for
+from tests.wire.calls.base import Asked, Unreachable
+from tests.wire.calls.table import Made, call_for
 from tests.wire.outcomes import Answered
-from tests.wire.recordings import CURATED
+from tests.wire.recordings import COLLECTION, CURATED
 
 CASSETTES = sorted(CURATED.glob("*/*.yaml"))
 # Another host, another prefix and other keys than recorded: none of them matters.
@@ -20,6 +21,12 @@ OPTIONS: dict[str, Any] = {
     "base_url": "http://127.0.0.1:9/some/where/v1",
     "max_retries": 0,
 }
+
+
+def every_cassette() -> list[Path]:
+    """The cassettes of this repository, and of the collection those that are not among them."""
+    known = {path.read_bytes() for path in CASSETTES}
+    return [*CASSETTES, *(path for path in sorted(COLLECTION.glob("*/*.yaml")) if path.read_bytes() not in known)]
 
 
 @lru_cache(maxsize=None)
@@ -33,15 +40,16 @@ def exchanges(path: Path) -> list[tuple[str, str, dict[str, str], bytes, Answere
     ]
 
 
-def reachable(path: Path) -> dict[int, Call]:
-    """The calls that make the exchanges of a cassette, by their numbers."""
-    calls: dict[int, Call] = {}
+@lru_cache(maxsize=None)
+def reachable(path: Path) -> dict[int, Made]:
+    """How the client makes the exchanges of a cassette, by their numbers."""
+    made: dict[int, Made] = {}
     for number, (method, uri, headers, body, _) in enumerate(exchanges(path)):
         try:
-            calls[number] = call_for(method, uri, headers, body)
+            made[number] = call_for(Asked(method, uri, headers, body))
         except Unreachable:
             continue
-    return calls
+    return made
 
 
 def name_of(path: Path) -> str:
@@ -50,8 +58,8 @@ def name_of(path: Path) -> str:
 
 
 def left_out(path: Path, *played: int) -> set[int]:
-    """Numbers of the exchanges that are not in `played`, by default of those no call can make."""
-    return set(range(len(exchanges(path)))) - set(played or reachable(path))
+    """Numbers of the exchanges that are not played."""
+    return set(range(len(exchanges(path)))) - set(played)
 
 
 def _answered(response: dict[str, Any]) -> Answered:

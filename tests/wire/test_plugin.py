@@ -40,7 +40,7 @@ def test_an_exchange_that_was_to_be_left_out_but_is_played_fails() -> None:
 
 
 def recorded_arguments() -> dict[str, Any]:
-    call = reachable(STREAM)[0]
+    call = reachable(STREAM)[0].call
     return {"query": call.args[0], **call.kwargs}
 
 

@@ -12,7 +12,7 @@ import pytest
 from dify_integrations import AsyncDify, Dify
 from dify_integrations.runs.result import RunResult
 from dify_integrations.testing import UseCassette
-from tests.wire.calls import Call
+from tests.wire.calls.base import Call
 from tests.wire.expected import Meaning, meaning_of
 from tests.wire.playing import CASSETTES, OPTIONS, exchanges, left_out, name_of, reachable
 from tests.wire.recordings import frames
@@ -20,7 +20,7 @@ from tests.wire.recordings import frames
 
 def stopped(path: Path) -> tuple[int, int, Call, Meaning] | None:
     """Numbers of a streamed run and of the stop its own user asked for, the call, and what the stream means."""
-    calls = reachable(path)
+    calls = {number: made.call for number, made in reachable(path).items()}
     for number, call in calls.items():
         answered = exchanges(path)[number][4]
         if not call.streams or not answered.streamed:
