@@ -12,11 +12,10 @@ import pytest
 
 from dify_integrations import AsyncDify, Dify
 from dify_integrations.errors import StreamInterrupted
-from tests.wire.expected import meaning_of
+from tests.wire.expected import Meaning, meaning_of
 from tests.wire.recordings import Recording, boundaries, frames, recordings
 
-# A run that is followed by its id has no public call yet; test_cuts.py has those streams.
-CASES = [pytest.param(recording, id=recording.id) for recording in recordings() if recording.kind != "events"]
+CASES = [pytest.param(recording, id=recording.id) for recording in recordings()]
 OPTIONS: dict[str, Any] = {"api_key": "app-test", "base_url": "http://127.0.0.1:9/v1", "user": "me", "max_retries": 0}
 
 
@@ -51,25 +50,35 @@ class Server:
         return httpx.Response(200, headers=headers, stream=self._body)
 
 
-def sync_run(server: Server, kind: str) -> None:
+def sync_run(server: Server, recording: Recording) -> None:
     with httpx.Client(transport=httpx.MockTransport(server)) as http:
-        dify = Dify(**OPTIONS, http_client=http)
-        dify.chat.send("?") if kind == "message" else dify.workflows.run({})
+        opened(Dify(**OPTIONS, http_client=http), recording).finish()
 
 
-def async_run(server: Server, kind: str) -> None:
+def async_run(server: Server, recording: Recording) -> None:
     async def main() -> None:
         async with httpx.AsyncClient(transport=httpx.MockTransport(server)) as http:
-            dify = AsyncDify(**OPTIONS, http_client=http)
-            await (dify.chat.send("?") if kind == "message" else dify.workflows.run({}))
+            await opened(AsyncDify(**OPTIONS, http_client=http), recording).finish()
 
     anyio.run(main)
+
+
+def opened(dify: Any, recording: Recording) -> Any:
+    """A run whose server sends the recording."""
+    if recording.kind == "events":
+        switches = {"include_state_snapshot": recording.snapshot, "continue_on_pause": not recording.pause_ends}
+        return dify.workflows.resume("run-1", **switches)
+    return dify.chat.stream("?") if recording.kind == "message" else dify.workflows.stream({})
+
+
+def meaning(recording: Recording, body: bytes) -> Meaning:
+    return meaning_of(frames(body), recording.kind, recording.version, pause_ends=recording.pause_ends, snapshot=recording.snapshot)
 
 
 def cuts(recording: Recording) -> list[int]:
     """Nothing at all, somewhere inside, before the frame that ends the run, and one byte before that frame's end."""
     body, random = recording.body, Random(recording.id)
-    ends_at = meaning_of(frames(body), recording.kind, recording.version).ends_at
+    ends_at = meaning(recording, body).ends_at
     if ends_at is None:
         return [0, len(body)]
     blocks = [edge for edge in zip(boundaries(body), boundaries(body)[1:]) if body.startswith(b"data: ", edge[0])]
@@ -79,13 +88,13 @@ def cuts(recording: Recording) -> list[int]:
 
 @pytest.mark.parametrize("run", [sync_run, async_run], ids=["sync", "async"])
 @pytest.mark.parametrize("recording", CASES)
-def test_a_broken_stream_raises_with_what_had_arrived(recording: Recording, run: Callable[[Server, str], None]) -> None:
+def test_a_broken_stream_raises_with_what_had_arrived(recording: Recording, run: Callable[[Server, Recording], None]) -> None:
     for number, until in enumerate(cuts(recording)):
         server = Server(recording, until, breaks=number % 2 == 1)
-        expected = meaning_of(frames(recording.body[:until]), recording.kind, recording.version)
+        expected = meaning(recording, recording.body[:until])
         assert expected.ends_at is None
         with pytest.raises(StreamInterrupted) as raised:
-            run(server, recording.kind)
+            run(server, recording)
         partial = raised.value.partial
         assert partial is not None
         assert (partial.text, partial.status) == (expected.text, "interrupted")
