@@ -16,6 +16,7 @@ from ..datasets import Dataset
 from ..knowledge import chunking, pipeline
 from ..knowledge.checks import Fields
 from ..knowledge.shown import ACCOUNT
+from ..knowledge.trial import Trial
 from ..knowledge.writing import kept
 from ..replies import ApiError, answer, generated, invalid
 from ..stamps import iso
@@ -82,7 +83,7 @@ async def run(request: Request) -> Response | EventStream:
         raise ApiError(500, "pipeline_run_error", f"Node {body['start_node_id']} not found")
     if body["is_published"]:
         return generated(pipeline.run_published(state, owner, body))
-    trial = pipeline.Trial(state, owner, body)
+    trial = Trial(state, owner, body)
     return _stream(state, trial.frames()) if body["response_mode"] == "streaming" else generated(trial.blocking())
 
 
