@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from .base import Listed, Model, RequestModel, Seconds
+from .base import Listed, Model, RequestModel
+from .segments import SegmentAttachment, SegmentFields
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -219,43 +220,13 @@ class RecordDocument(Model):
     doc_metadata: dict[str, Any] | None = None
 
 
-class RecordSegment(Model):
+class RecordSegment(SegmentFields):
     """The passage: `content`, for question-and-answer knowledge `answer` too, and where it stands.
 
     Attributes:
-        id, document_id, position: Which chunk of which document.
-        content: Its words.
-        sign_content: The same with links to files that open; `None` on some servers.
-        answer: Of a question-and-answer chunk.
-        document: The document.
-        keywords, word_count, tokens, hit_count: Of the chunk; `tokens` is 0 for `economy`.
-        index_node_id, index_node_hash: In the vector store.
-        enabled, disabled_at, disabled_by, status, error: Its state.
-        created_by, created_at, indexing_at, completed_at, stopped_at: Its history, in Unix seconds.
+        document: The document it is from.
     """
 
-    id: str
-    content: str = ""
-    sign_content: str | None = None
-    answer: str | None = None
-    document_id: str | None = None
-    position: int | None = None
-    keywords: Listed[str]
-    word_count: int | None = None
-    tokens: int | None = None
-    hit_count: int | None = None
-    index_node_id: str | None = None
-    index_node_hash: str | None = None
-    enabled: bool | None = None
-    disabled_at: Seconds = None
-    disabled_by: str | None = None
-    status: str | None = None
-    error: str | None = None
-    created_by: str | None = None
-    created_at: Seconds = None
-    indexing_at: Seconds = None
-    completed_at: Seconds = None
-    stopped_at: Seconds = None
     document: RecordDocument | None = None
 
 
@@ -266,17 +237,6 @@ class RecordChild(Model):
     content: str | None = None
     position: int | None = None
     score: float | None = None
-
-
-class RecordFile(Model):
-    """A file of a passage, such as an image (Dify ≥ 1.11); `source_url` is signed and expires."""
-
-    id: str | None = None
-    name: str | None = None
-    size: int | None = None
-    extension: str | None = None
-    mime_type: str | None = None
-    source_url: str | None = None
 
 
 class Record(Model):
@@ -295,7 +255,7 @@ class Record(Model):
     segment: RecordSegment | None = None
     score: float | None = None
     child_chunks: Listed[RecordChild]
-    files: Listed[RecordFile]
+    files: Listed[SegmentAttachment]
     summary: str | None = None
     tsne_position: dict[str, Any] | None = None
     content: str | None = None

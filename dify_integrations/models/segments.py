@@ -74,7 +74,7 @@ class ChildChunkPage(Page[ChildChunk]):
 
 
 class SegmentAttachment(Model):
-    """An image of a chunk.
+    """A file of a chunk, such as an image.
 
     Attributes:
         id: Of the upload.
@@ -93,8 +93,8 @@ class SegmentAttachment(Model):
     source_url: str | None = None
 
 
-class Segment(Model):
-    """A chunk of a document.
+class SegmentFields(Model):
+    """What a chunk has wherever it is told: in its document, and in the hits of a retrieval.
 
     Attributes:
         id: Its id.
@@ -104,25 +104,22 @@ class Segment(Model):
         sign_content: The text with fresh signatures in the addresses of its files; missing on 0.15.
         answer: The answer, in question-and-answer documents.
         word_count: Characters of content and answer.
-        tokens: Tokens, an estimate in `economy` knowledge bases.
+        tokens: Tokens; 0 or an estimate in `economy` knowledge bases.
         keywords: Its keywords.
         index_node_id, index_node_hash: Of the index.
         hit_count: How often a retrieval found it.
         enabled: Whether a retrieval may find it.
         disabled_at, disabled_by: When and by whom it was switched off.
         status: `waiting`, `indexing`, `completed`, `error` or `re_segment`.
-        created_by, updated_by: Ids of accounts.
-        created_at, updated_at, indexing_at, completed_at, stopped_at: Unix seconds.
+        created_by: Id of an account.
+        created_at, indexing_at, completed_at, stopped_at: Unix seconds.
         error: Why it was not indexed.
-        child_chunks: Its pieces, in parent-child documents.
-        attachments: Its images (Dify ≥ 1.11).
-        summary: A model's summary (Dify ≥ 1.12).
     """
 
     id: str
     position: int | None = None
     document_id: str | None = None
-    content: str | None = None
+    content: str = ""
     sign_content: str | None = None
     answer: str | None = None
     word_count: int | None = None
@@ -137,12 +134,25 @@ class Segment(Model):
     status: str | None = None
     created_by: str | None = None
     created_at: Seconds = None
-    updated_at: Seconds = None
-    updated_by: str | None = None
     indexing_at: Seconds = None
     completed_at: Seconds = None
     error: str | None = None
     stopped_at: Seconds = None
+
+
+class Segment(SegmentFields):
+    """A chunk of a document.
+
+    Attributes:
+        updated_at: Unix seconds.
+        updated_by: Id of an account.
+        child_chunks: Its pieces, in parent-child documents.
+        attachments: Its images (Dify ≥ 1.11).
+        summary: A model's summary (Dify ≥ 1.12).
+    """
+
+    updated_at: Seconds = None
+    updated_by: str | None = None
     child_chunks: Listed[ChildChunk]
     attachments: Listed[SegmentAttachment]
     summary: str | None = None
