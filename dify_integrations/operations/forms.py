@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..core.jsonio import JsonObject
 from ..core.operation import Operation, nothing, reading
 from ..errors import InvalidArgument
 from ..models.forms import Form
@@ -19,5 +20,5 @@ def get(form_token: str) -> Operation[Form]:
 def submit(form_token: str, *, action: str, inputs: Mapping[str, Any] | None, user: str) -> Operation[None]:
     if not isinstance(action, str) or not action:
         raise InvalidArgument("action must be the id of one of the form's user_actions")
-    body = {"inputs": wire_inputs(inputs), "action": action, "user": user}
+    body: JsonObject = {"inputs": wire_inputs(inputs), "action": action, "user": user}
     return operation("submitChatflowHumanInputForm", nothing, path={"form_token": form_token}, json=body)
