@@ -83,8 +83,9 @@ def build(state: State) -> ASGIApp:
     return Recorder(app, state)
 
 
-async def _refusal(_: Request, error: Exception) -> Response:
-    return error.response() if isinstance(error, ApiError) else crash().response()
+async def _refusal(request: Request, error: Exception) -> Response:
+    known_error = error if isinstance(error, ApiError) else crash()
+    return known_error.response(old=request.app.state.local.version.number < (1, 0, 0))
 
 
 async def _http_error(_: Request, error: Exception) -> Response:
@@ -94,8 +95,8 @@ async def _http_error(_: Request, error: Exception) -> Response:
     return no_such_page()
 
 
-async def _crashed(_request: Request, _error: Exception) -> Response:
-    return crash().response()
+async def _crashed(request: Request, _error: Exception) -> Response:
+    return await _refusal(request, crash())
 
 
 class Recorder:

@@ -30,10 +30,12 @@ class ApiError(Exception):
         self.code = code
         self.message = message
 
-    def response(self) -> Response:
-        """The envelope as a response."""
+    def response(self, *, old: bool = False) -> Response:
+        """The envelope as a response; 0.15 (`old`) tells no status of a crash and asks for no scheme."""
         body = {"code": self.code, "message": self.message, "status": self.status}
-        headers = {"WWW-Authenticate": 'Bearer realm="api"'} if self.status == 401 else None
+        if old and self.code == "unknown":
+            del body["status"]
+        headers = {"WWW-Authenticate": 'Bearer realm="api"'} if self.status == 401 and not old else None
         return answer(body, status=self.status, headers=headers)
 
 
