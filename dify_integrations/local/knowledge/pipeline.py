@@ -33,12 +33,11 @@ class Node:
     @property
     def shown(self) -> dict[str, Any]:
         """The node in the list of data sources."""
-        name = f"local_{self.kind}"
         credential = {"id": str(uuid.uuid5(NAMESPACE, self.id)), "name": AUTHOR, "type": "api-key", "is_default": True}
         return {
             "node_id": self.id,
-            "plugin_id": f"local/{name}",
-            "provider_name": name,
+            "plugin_id": f"local/{self.kind}_datasource",
+            "provider_name": self.kind,
             "datasource_type": self.kind,
             "title": _TITLES[self.kind],
             "user_input_variables": [],
