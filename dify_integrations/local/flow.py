@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import frames
+from .details import shown_inputs, stored_inputs
 from .easy import sources
-from .ending import Ending, Said, shown_inputs, stored_inputs
+from .ending import Ending, Said
+from .iteration import iterate
 from .message_files import file_name, suffix
 from .nodes import NodeTracker, OpenNode
 from .pauses import Filled, Pause, Pauses
@@ -33,6 +35,7 @@ from .says import (
     Tool,
     Tools,
 )
+from .speaking import Speech
 from .state import RunDetail
 
 
@@ -45,11 +48,12 @@ class FlowWriter:
         self.said = Said()
         self.detail = RunDetail(run.run_id, run.app, stored_inputs(run), run.created_at)
         self.nodes = NodeTracker(run)
-        self.ending = Ending(run, self.nodes, self.said, self.detail, self._send)
-        self.pausing = Pausing(run, self.nodes, self.ending, self._send, self._restart)
-        self._thinking = False
+        self.ending = Ending(run, self.nodes, self.said, self.detail, self.send)
+        self.pausing = Pausing(run, self.nodes, self.ending, self.send, self._restart)
+        self._speech = Speech(run, self.said, self.send)
 
-    async def _send(self, event: str, data: Mapping[str, Any]) -> None:
+    async def send(self, event: str, data: Mapping[str, Any]) -> None:
+        """Send a frame whose fields are in `data`."""
         # In chatflows the run id follows the common fields; in workflows it is one of them.
         run_id = {"workflow_run_id": self.run.run_id} if self.run.message else {}
         await self.run.send(event, {**run_id, "data": data})
@@ -67,29 +71,27 @@ class FlowWriter:
         run = self.run
         started = {"id": run.run_id, "workflow_id": run.app.workflow_id, "inputs": shown_inputs(run)}
         shown = {"reason": reason} if run.state.version.relays else {}
-        await self._send("workflow_started", {**started, "created_at": run.began_at, **shown})
+        await self.send("workflow_started", {**started, "created_at": run.began_at, **shown})
 
     async def _restart(self) -> None:
-        run = self.run
         await self._start("resumption")
-        if run.message and self.said.answer and run.state.version.repeats_text_after_pause:
-            self.said.repeated = self.said.answer
-            await self._message(self.said.repeated, ["answer", "answer"])
+        if self.run.state.version.repeats_text_after_pause:
+            await self._speech.repeat()
 
     async def say(self, say: Say) -> None:
         """Send the frames of one saying."""
         await self.run.pause(0)
         if isinstance(say, Text):
-            await self._text(say.text)
+            await self._speech.text(say.text, await self._speaking_node())
         elif isinstance(say, Reasoning):
-            await self._reasoning(say.text)
+            await self._speech.reasoning(say.text, await self._speaking_node())
         elif isinstance(say, Node):
-            await self._node(say)
+            await self.node(say)
         elif isinstance(say, Iteration):
-            await self._iteration(say)
+            await iterate(self, say)
         elif isinstance(say, (Tool, Tools)):
             for call in (say,) if isinstance(say, Tool) else say.calls:
-                await self._node(_tool_node(call))
+                await self.node(_tool_node(call))
         elif isinstance(say, Pause):
             (self.run.filled,) = await self._pause([say])
         elif isinstance(say, Pauses):
@@ -111,72 +113,40 @@ class FlowWriter:
             if self.run.message:
                 await self.run.send("message_replace", {"answer": say.text, "reason": say.reason})
         elif isinstance(say, Retry):
-            await self.nodes.retry(say.error, self._send)
+            await self.nodes.retry(say.error, self.send)
         else:
             return False
         return True
 
-    # --- text -------------------------------------------------------------------------------------------------------
-
-    async def _text(self, text: str) -> None:
-        node = await self._speaking_node()
-        if self._thinking:
-            self._thinking = False
-            await self._reasoning_frame("", node, final=True)
-        await self.run.pause(self.run.state.timing.pace_s)
-        node.text += text
-        self.said.answer += text
-        selector = [node.node_id, "text"]
-        if self.run.message is None:
-            await self._send("text_chunk", {"text": text, "from_variable_selector": selector})
-        elif not self.said.repeated:
-            await self._message(text, selector)
-
-    async def _message(self, text: str, selector: list[str]) -> None:
-        if self.run.message:
-            fields = {"id": self.run.message.id, "answer": text, "from_variable_selector": selector}
-            await self.run.send("message", fields)
-
-    async def _reasoning(self, text: str) -> None:
-        node = await self._speaking_node()
-        await self.run.pause(self.run.state.timing.pace_s)
-        self._thinking = True
-        node.reasoning += text
-        await self._reasoning_frame(text, node, final=False)
-
-    async def _reasoning_frame(self, text: str, node: OpenNode, *, final: bool) -> None:
-        message_id = self.run.message.id if self.run.message else None
-        chunk = {"message_id": message_id, "reasoning": text, "node_id": node.node_id, "is_final": final}
-        await self.run.send("reasoning_chunk", {"data": chunk})
+    # --- nodes ------------------------------------------------------------------------------------------------------
 
     async def _speaking_node(self) -> OpenNode:
         if self.nodes.current is None:
             await self._start_node()
-            return await self.nodes.start(Node("llm", "LLM"), self._send, implicit=True)
+            return await self.nodes.start(Node("llm", "LLM"), self.send, implicit=True)
         return self.nodes.current
-
-    # --- nodes ------------------------------------------------------------------------------------------------------
 
     async def _start_node(self) -> None:
         if not self.nodes.steps:
-            await self.nodes.start(Node("start", "Start"), self._send)
-            await self.nodes.finish(self._send)
+            await self.nodes.start(Node("start", "Start"), self.send)
+            await self.nodes.finish(self.send)
 
-    async def _next_node(self, type: str) -> None:
+    async def make_room(self, type: str) -> None:
         """Make room for a node: the text node that nobody asked for ends, a missing start node is run."""
         if self.nodes.current and self.nodes.current.implicit:
-            await self.nodes.finish(self._send)
+            await self.nodes.finish(self.send)
         if type != "start":
             await self._start_node()
 
-    async def _node(self, node: Node, *, iteration: tuple[str, int] | None = None) -> OpenNode:
-        await self._next_node(node.type)
-        opened = await self.nodes.start(node, self._send, iteration=iteration)
+    async def node(self, node: Node, *, iteration: tuple[str, int] | None = None) -> OpenNode:
+        """Run a node from its first frame to its last."""
+        await self.make_room(node.type)
+        opened = await self.nodes.start(node, self.send, iteration=iteration)
         for say in node.inside:
             await self.say(say)
         await self.run.pause(node.duration_s)
         self._fill_last(opened)
-        await self.nodes.finish(self._send)
+        await self.nodes.finish(self.send)
         if node.status == "failed":
             raise Failed(Fail(node.error or "The node failed.", "invalid_param", 400))
         return opened
@@ -188,43 +158,13 @@ class FlowWriter:
         elif opened.node.type == "end" and opened.outputs is None:
             opened.inputs = opened.outputs = self.ending.outputs()
 
-    async def _iteration(self, say: Iteration) -> None:
-        await self._next_node("iteration")
-        state, began, spent_before = self.run.state, self.run.elapsed(), self.nodes.total_tokens
-        base = {"id": say.id, "node_id": say.id, "node_type": "iteration", "title": say.title}
-        when = {"created_at": state.now(), "extras": {}}
-        inputs = dict(say.inputs or {"iterator_selector": [str(number) for number in range(len(say.items))]})
-        shown = {"inputs": inputs, "inputs_truncated": False}
-        self.nodes.steps += 1
-        await self._send("iteration_started", {**base, **when, "metadata": {"iteration_length": len(say.items)}, **shown})
-        collected: list[Any] = []
-        for index, item in enumerate(say.items):
-            await self._send("iteration_next", {**base, "index": index, **when})
-            last = None
-            for node in item:
-                last = await self._node(node, iteration=(say.id, index))
-            collected.append(next(iter((last.outputs or {}).values()), None) if last else None)
-        spent = self.nodes.total_tokens - spent_before
-        outputs = dict(say.outputs if say.outputs is not None else {"output": collected})
-        finished = {
-            "status": "succeeded",
-            "error": None,
-            "elapsed_time": round(self.run.elapsed() - began, 6),
-            "total_tokens": spent,
-            "execution_metadata": {"total_tokens": spent, "total_price": "0.0", "currency": "USD"},
-            "finished_at": state.now(),
-            "steps": len(say.items),
-        }
-        ended = {**base, "outputs": outputs, "outputs_truncated": False, **when, **shown, **finished}
-        await self._send("iteration_completed", ended)
-
     # --- endings ----------------------------------------------------------------------------------------------------
 
     async def close(self) -> None:
         """The last node when it was not said, then the terminal frames."""
-        await self._next_node("end")
+        await self.make_room("end")
         if self.nodes.last_type not in {"answer", "end"}:
-            await self._node(Node("answer", "Answer") if self.run.message else Node("end", "End"))
+            await self.node(Node("answer", "Answer") if self.run.message else Node("end", "End"))
         await self.ending.succeed()
 
     async def stop(self) -> None:
@@ -237,7 +177,7 @@ class FlowWriter:
         await self.ending.fail(fail)
 
     async def _pause(self, pauses: Sequence[Pause]) -> tuple[Filled, ...]:
-        await self._next_node("human-input")
+        await self.make_room("human-input")
         return await self.pausing.ask(pauses)
 
 

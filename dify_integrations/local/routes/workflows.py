@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..apps import App
-from ..ending import shown_detail
+from ..details import shown_detail
 from ..generation import Reply, refused, respond
 from ..inputs import checked_files, validated
 from ..replies import ApiError, answer, crash, not_found
