@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.clocks import Clocks
 from ..core.sse import SSEDecoder
-from ..errors import ConnectionDropped, DeadlineExceeded, StreamConsumed, StreamInterrupted
+from ..errors import ConnectionDropped, DeadlineExceeded, StreamConsumed, StreamInterrupted, TransportError
 from ..runs.terminal import Verdict, server_version
 from .uploads import complete
 from .waiting import within
@@ -82,10 +82,22 @@ class Source:
             StreamInterrupted: The stream broke off.
             DeadlineExceeded: The whole-run clock ran out.
         """
+        clocks, body = self._clocks, self._body
+        if body is None or self._closed:
+            raise StreamConsumed("this run was closed while it was read")
+        now = time.monotonic()
+        if self._fold.verdict is Verdict.GRACE:
+            clocks.grace(now)
+        limit = clocks.next_read(now, self._decoder.beats, self._events)
         try:
-            chunk = self._read()
-        except StreamInterrupted as error:
-            return self._follow(error)
+            if limit is None or limit >= self._socket_limit:
+                chunk = body.read()
+            elif limit <= 0:
+                raise clocks.verdict(now)
+            else:
+                chunk = body.read(limit)
+        except (TimeoutError, ConnectionDropped) as error:
+            return None if clocks.in_grace else self._follow(self._break(error), error)
         if not chunk:
             # Without a follower the run itself says what its early end means.
             followed = self._follower is not None and not self._follower.over and not self._fold.ends_here
@@ -93,6 +105,14 @@ class Source:
         frames = self._decoder.feed(chunk)
         self._events += len(frames)
         return frames
+
+    def _break(self, error: TimeoutError | ConnectionDropped) -> TransportError:
+        """What a read that failed means for the run."""
+        if isinstance(error, (StreamInterrupted, DeadlineExceeded)):
+            return error
+        if isinstance(error, ConnectionDropped):
+            return self.interrupted(error.message)
+        return self._clocks.verdict(time.monotonic())
 
     def last_events(self) -> Sequence[Event]:
         """What a follower held back until the run was over; `()` without one."""
@@ -128,38 +148,14 @@ class Source:
         known = "; look the run up by its ids" if ids else ""
         return StreamInterrupted(f"the stream ended before the run did: {what}{half}{known}", ids=ids)
 
-    def _read(self) -> bytes:
-        """The next bytes within what the clocks allow; `b""` at the end of the body."""
-        clocks, body = self._clocks, self._body
-        if body is None or self._closed:
-            raise StreamConsumed("this run was closed while it was read")
-        now = time.monotonic()
-        if self._fold.verdict is Verdict.GRACE:
-            clocks.grace(now)
-        limit = clocks.next_read(now, self._decoder.beats, self._events)
-        try:
-            if limit is None or limit >= self._socket_limit:
-                return body.read()
-            if limit <= 0:
-                raise clocks.verdict(now)
-            return body.read(limit)
-        except TimeoutError as error:
-            if clocks.in_grace:
-                return b""
-            if isinstance(error, (StreamInterrupted, DeadlineExceeded)):
-                raise
-            raise clocks.verdict(time.monotonic()) from error
-        except ConnectionDropped as error:
-            if clocks.in_grace:
-                return b""
-            raise self.interrupted(error.message) from error
-
-    def _follow(self, error: StreamInterrupted) -> list[Frame] | None:
+    def _follow(self, failure: TransportError, cause: Exception | None = None) -> list[Frame] | None:
         """Go on behind a break with the run's events; `None` when the run is over."""
-        if self._follower is None or self._body is None or self._closed:
-            raise error
+        if not isinstance(failure, StreamInterrupted) or self._follower is None or self._body is None or self._closed:
+            if failure is cause:
+                raise failure
+            raise failure from cause
         self._body.close()
-        body = self._follower.follow(error, self._clocks.left(time.monotonic()))
+        body = self._follower.follow(failure, self._clocks.left(time.monotonic()))
         self._fold.join()
         if body is None:
             return None

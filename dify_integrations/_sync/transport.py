@@ -122,7 +122,7 @@ class Transport:
             return transport_error(error, self.settings, self._address(step.request.path))
         except UnicodeEncodeError as error:
             raise InvalidArgument("an argument holds half a character (a lone surrogate) and cannot be sent") from error
-        body = Body(response, self.settings)
+        body = _body_of(response, self.settings)
         headers = {name.lower(): value for name, value in response.headers.items()}
         answer = Answer(response.status_code, headers, stream=body)
         if answer.status == 200 and (operation.downloads or (operation.streams and answer.content_type == "text/event-stream")):
@@ -191,10 +191,6 @@ class Body:
         self._response = response
         self._settings = settings
         self._closed = self._at_end = False
-        encoding = response.headers.get("content-encoding", "").strip().lower()
-        self._known_encoding = encoding in ("", "identity", *ENCODINGS)
-        self._unpacker = Unpacker(encoding) if encoding in ENCODINGS else None
-        self._unpacked: Iterator[bytes] = iter(())
         # The bytes as they come; httpx's own iterators cost 0.5 µs per piece.
         self._chunks = cast("Iterable[bytes]", response.stream).__iter__()
 
@@ -206,25 +202,8 @@ class Body:
 
         Raises:
             TimeoutError: It took longer than `limit`.
-            TransportError: The connection broke or fell silent, or compressed content has no end.
-            UnexpectedContent: An encoding this client cannot undo.
+            TransportError: The connection broke or fell silent.
         """
-        if not self._known_encoding:
-            # httpx passes the raw bytes of an encoding it lacks the library for, without an error.
-            raise UnexpectedContent("the answer has a content encoding that was not asked for; check the proxy in between")
-        if self._unpacker is None:
-            return self._next(limit)
-        while not (piece := next(self._unpacked, b"")):
-            chunk = self._next(limit)
-            if not chunk:
-                if self._unpacker.cut_short:
-                    raise ConnectionDropped("the answer ended in the middle of its compressed content")
-                return b""
-            self._unpacked = self._unpacker.feed(chunk)
-        return piece
-
-    def _next(self, limit: float | None) -> bytes:
-        """The next piece as it comes."""
         try:
             if limit is not None:
                 return within(limit, self._chunks.__next__, self._response.extensions.get("network_stream"))
@@ -267,3 +246,36 @@ class Body:
             settle(lambda: shut(self._response, self._chunks, at_end=self._at_end))
         except (httpx.HTTPError, httpx.StreamError, RuntimeError, OSError) as error:
             log.debug("closing a connection failed: %s", type(error).__name__)
+
+
+class PackedBody(Body):
+    """An open answer whose content is compressed."""
+
+    def __init__(self, response: httpx.Response, settings: Settings, encoding: str) -> None:
+        super().__init__(response, settings)
+        self._unpacker = Unpacker(encoding) if encoding in ENCODINGS else None
+        self._unpacked: Iterator[bytes] = iter(())
+
+    def read(self, limit: float | None = None) -> bytes:
+        """The next piece, unpacked.
+
+        Raises:
+            TransportError: The connection broke or fell silent, or the content has no end.
+            UnexpectedContent: An encoding this client cannot undo.
+        """
+        if self._unpacker is None:
+            # httpx passes the raw bytes of an encoding it lacks the library for, without an error.
+            raise UnexpectedContent("the answer has a content encoding that was not asked for; check the proxy in between")
+        while not (piece := next(self._unpacked, b"")):
+            chunk = super().read(limit)
+            if not chunk:
+                if self._unpacker.cut_short:
+                    raise ConnectionDropped("the answer ended in the middle of its compressed content")
+                return b""
+            self._unpacked = self._unpacker.feed(chunk)
+        return piece
+
+
+def _body_of(response: httpx.Response, settings: Settings) -> Body:
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    return Body(response, settings) if encoding in ("", "identity") else PackedBody(response, settings, encoding)
