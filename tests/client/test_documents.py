@@ -29,7 +29,7 @@ from tests.client.serving import Asked, absent, asked, recorded, refusal, script
 from tests.faults.server import Act, Connection, FaultServer, Received, keep
 from tests.faults.sides import Side
 from tests.faults.wire import answer
-from tests.wire.document_routes import parts
+from tests.wire.calls.base import Asked as AskedOnWire
 
 KB, DOC = "2de060fd-428c-453d-bcc1-8711384f3af0", "3a0155fb-b2dd-45a2-965a-94ab6f35bf5b"
 KEY: dict[str, Any] = {"dataset_api_key": "dataset-x"}
@@ -87,7 +87,8 @@ def form(side: Side, call: Callable[[AsyncDify], Awaitable[Any]]) -> tuple[Recei
 
 
 def fields_of(request: Received) -> dict[str, Any]:
-    fields: dict[str, Any] = dict(parts(request.headers, request.body))
+    sent = AskedOnWire("POST", "", request.headers, request.body).parts()
+    fields: dict[str, Any] = {part.name: (part.filename, part.mime_type, part.content) for part in sent}
     if "data" in fields:
         filename, mime_type, content = fields["data"]
         assert (filename, mime_type) == (None, "text/plain"), "a field, not a file"

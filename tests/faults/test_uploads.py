@@ -290,14 +290,6 @@ def test_a_path_that_vanished(side: Side, tmp_path: Path, serve: Serve) -> None:
     assert server.requests == []
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
-def test_a_path_without_rights(side: Side, tmp_path: Path, serve: Serve) -> None:
-    """The same."""
-    (tmp_path / "a.txt").touch(mode=0)
-    error = side.error(lambda dify: dify.files.upload(FileInput.from_path(tmp_path / "a.txt")), serve(DONE).url)
-    assert isinstance(error, InvalidArgument)
-
-
 def test_half_characters(side: Side, serve: Serve) -> None:
     """A user that cannot be encoded is refused, typed, before anything is sent."""
     server = serve(DONE)
