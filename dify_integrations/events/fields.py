@@ -93,6 +93,14 @@ def as_texts(value: JsonValue) -> list[str]:
     return [as_text(entry) for entry in value] if isinstance(value, list) else []
 
 
+def as_it_is(value: JsonValue) -> JsonValue:
+    return value
+
+
+def anything(key: str = "", *, inside: str = "") -> Field[JsonValue]:
+    return Field(as_it_is, key, inside)
+
+
 def text(key: str = "", *, inside: str = "") -> Field[str]:
     return Field(as_text, key, inside)
 

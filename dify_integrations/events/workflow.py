@@ -42,6 +42,7 @@ class WorkflowFinishedEvent(Event):
         total_tokens: Of all nodes.
         total_steps: Nodes that ran.
         files: Files among the outputs.
+        created_by: Whose run it was: an end user's `id` and `user`, or an account's `id`, `name` and `email`.
     """
 
     __slots__ = ()
@@ -57,6 +58,7 @@ class WorkflowFinishedEvent(Event):
     exceptions_count = fields.integer(inside="data")
     finished_at = fields.integer(inside="data")
     files = fields.objects(inside="data")
+    created_by = fields.json_object(inside="data")
 
 
 class StepEvent(Event):
@@ -69,12 +71,15 @@ class StepEvent(Event):
         title: The node's title.
         inputs: What went in; `None` when null, withheld or truncated.
         outputs: What came out.
+        inputs_truncated, outputs_truncated, process_data_truncated: Whether a large value was cut (≥ 1.9).
+        predecessor_node_id: The node before it; `None` from 1.9 on.
         status: `succeeded`, `failed`, `exception`, `stopped`, `paused`, `retry`; `""` on start events.
         error: Why it failed, or `None`.
         elapsed_time: Seconds.
         execution_metadata: Tokens, price (a string), currency, tool and agent details.
         iteration_id: Node id of the iteration this ran in, or `None`.
         loop_id: Node id of the loop this ran in, or `None`.
+        extras: What else the server tells, such as a tool's `icon`.
     """
 
     __slots__ = ()
@@ -86,6 +91,10 @@ class StepEvent(Event):
     inputs = fields.optional_object(inside="data")
     outputs = fields.optional_object(inside="data")
     process_data = fields.optional_object(inside="data")
+    inputs_truncated = fields.flag(inside="data")
+    outputs_truncated = fields.flag(inside="data")
+    process_data_truncated = fields.flag(inside="data")
+    predecessor_node_id = fields.optional_text(inside="data")
     status = fields.text(inside="data")
     error = fields.optional_text(inside="data")
     elapsed_time = fields.number(inside="data")
@@ -96,6 +105,7 @@ class StepEvent(Event):
     started_at = fields.integer("created_at", inside="data")
     finished_at = fields.integer(inside="data")
     files = fields.objects(inside="data")
+    extras = fields.json_object(inside="data")
 
 
 class NodeStartedEvent(StepEvent):
@@ -103,7 +113,6 @@ class NodeStartedEvent(StepEvent):
 
     __slots__ = ()
     name = "node_started"
-    predecessor_node_id = fields.optional_text(inside="data")
     agent_strategy = fields.optional_object(inside="data")
 
 
@@ -141,10 +150,17 @@ class IterationNextEvent(StepEvent):
 
 
 class IterationCompletedEvent(StepEvent):
-    """An iteration ended; `error` is null even when it failed, see `status`."""
+    """An iteration ended; `error` is null even when it failed, see `status`.
+
+    Attributes:
+        steps: Rounds that ran.
+        total_tokens: Of all rounds.
+    """
 
     __slots__ = ()
     name = "iteration_completed"
+    steps = fields.integer(inside="data")
+    total_tokens = fields.integer(inside="data")
 
 
 class LoopStartedEvent(StepEvent):
@@ -155,17 +171,29 @@ class LoopStartedEvent(StepEvent):
 
 
 class LoopNextEvent(StepEvent):
-    """The next round of a loop begins."""
+    """The next round of a loop begins.
+
+    Attributes:
+        pre_loop_output: What the round before put out; known servers (≤ 1.14.2) send `{}`.
+    """
 
     __slots__ = ()
     name = "loop_next"
+    pre_loop_output = fields.anything(inside="data")
 
 
 class LoopCompletedEvent(StepEvent):
-    """A loop ended."""
+    """A loop ended.
+
+    Attributes:
+        steps: Rounds that ran.
+        total_tokens: Of all rounds.
+    """
 
     __slots__ = ()
     name = "loop_completed"
+    steps = fields.integer(inside="data")
+    total_tokens = fields.integer(inside="data")
 
 
 class ParallelBranchStartedEvent(Event):

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import anyio
 
-from dify_integrations import AsyncDify, Dify
+from dify_integrations import AsyncDify, AsyncRun, Dify, Run
 from dify_integrations.errors import DifyError
 from tests.faults.server import Connection, FaultServer, Received
 from tests.faults.wire import LAST, chunk
@@ -92,32 +92,30 @@ def in_async(steps: Sequence[Step], *, items: bool) -> None:
 
 def make(dify: Dify, call: Call, outcome: Outcome, *, items: bool = False) -> None:
     """Make one call; what it gives, and what a stream gives on the way, goes into `outcome`."""
-    opened = _opened(dify, call, items=items)
-    if opened is None:
-        outcome.value = attrgetter(call.method)(dify)(*call.args, **call.kwargs)
-        return
-    with opened as run:
-        for item in run.items():
-            outcome.items.append(item)
-    outcome.value = run.result
+    value = called(dify, call, items=items)
+    if isinstance(value, Run):
+        with value as run:
+            for item in run.items():
+                outcome.items.append(item)
+        value = run.result
+    outcome.value = value
 
 
 async def make_async(dify: AsyncDify, call: Call, outcome: Outcome, *, items: bool = False) -> None:
     """As `make`."""
-    opened = _opened(dify, call, items=items)
-    if opened is None:
-        outcome.value = await attrgetter(call.method)(dify)(*call.args, **call.kwargs)
-        return
-    async with opened as run:
-        async for item in run.items():
-            outcome.items.append(item)
-    outcome.value = run.result
+    value = called(dify, call, items=items)
+    if isinstance(value, AsyncRun):
+        async with value as run:
+            async for item in run.items():
+                outcome.items.append(item)
+        outcome.value = run.result
+    else:
+        outcome.value = await value
 
 
-def _opened(dify: Any, call: Call, *, items: bool) -> Any:
-    """An open run, where the call gives one."""
-    if call.follows:
-        return dify.workflows.resume(*call.args, **call.kwargs)
+def called(dify: Dify | AsyncDify, call: Call, *, items: bool) -> Any:
+    """What the call gives: a value, an awaitable, or an open run; with `items`, of streaming calls the run."""
     if items and call.streams:
-        return attrgetter(call.method.partition(".")[0] + ".stream")(dify)(*call.args, **call.kwargs)
-    return None
+        kwargs = {name: value for name, value in call.kwargs.items() if name != "response_mode"}
+        return attrgetter(call.method.partition(".")[0] + ".stream")(dify)(*call.args, **kwargs)
+    return attrgetter(call.method)(dify)(*call.args, **call.kwargs)

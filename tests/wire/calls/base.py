@@ -26,15 +26,17 @@ class Call:
     @property
     def streams(self) -> bool:
         """Whether it could also be made with `stream`."""
-        return self.method in ("chat.send", "completion.send", "workflows.run") and "response_mode" not in self.kwargs
+        runs = self.method in ("chat.send", "completion.send", "workflows.run")
+        return runs and self.kwargs.get("response_mode") != "blocking"
 
     @property
     def follows(self) -> bool:
-        """Whether it gives an open run in any case."""
+        """Whether it follows a run."""
         return self.method == "workflows.resume"
 
     @property
     def kind(self) -> str:
+        """`message`, `workflow`, or `events` for a run that is followed."""
         if self.follows:
             return "events"
         return "workflow" if self.method == "workflows.run" else "message"
