@@ -43,13 +43,16 @@ class Unpacker:
             self._head += data
             if self._coder is None and len(self._head) >= 2:
                 self._coder, data = zlib.decompressobj(wbits=_window(self._head)), self._head
-        more = self._coder is not None
-        while more and not self._coder.eof:
+        coder = self._coder
+        if coder is None:
+            return
+        more = True
+        while more and not coder.eof:
             try:
-                piece = self._coder.decompress(data, STEP)
+                piece = coder.decompress(data, STEP)
             except zlib.error as error:
                 raise UnexpectedContent(f"the answer could not be decoded: {error}") from error
-            data = self._coder.unconsumed_tail
+            data = coder.unconsumed_tail
             # A full piece may leave something inside the decoder even when all input is used up.
             more = bool(data) or len(piece) == STEP
             if piece:

@@ -176,8 +176,9 @@ def test_a_run_that_cannot_be_followed(play: Any) -> None:
 
 
 def test_a_break_before_the_run_has_an_id(play: Any) -> None:
+    server = Server(Broken(b"event: ping\n\n"))
     with pytest.raises(StreamInterrupted):
-        play(server := Server(Broken(b"event: ping\n\n")), "chat", "hi")
+        play(server, "chat", "hi")
     assert server.asked == ["POST /chat-messages"]
 
 
