@@ -34,7 +34,7 @@ def test_every_operation_has_a_route(version: str) -> None:
     with LocalDify(version=version) as server:
         for endpoint in OPERATIONS:
             answer = ask(server, endpoint)
-            known = answer.status_code != 405 and not ("html" in answer.headers.get("content-type", ""))
+            known = answer.status_code != 405 and "html" not in answer.headers.get("content-type", "")
             if known != (numbers(version) >= numbers(endpoint.since or "0.15.0")):
                 wrong.append((endpoint.id, answer.status_code, answer.text[:80]))
     assert wrong == []
