@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timezone
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 from ..errors import (
@@ -24,6 +22,7 @@ from ..errors import (
     TooManyRequests,
     TransportError,
 )
+from .dates import unix_seconds
 
 # The server or a proxy failed; the same request may succeed later.
 _PASSING_STATUSES: Final = frozenset({408, 500, 502, 503, 504})
@@ -111,12 +110,8 @@ def parse_retry_after(value: str | None, *, now: float) -> float | None:
     if seconds is not None:
         return float(seconds[1])
     try:
-        date = parsedate_to_datetime(value)
-        # A date without a zone is in GMT, not in the zone of this machine.
-        date = date.replace(tzinfo=date.tzinfo or timezone.utc)
-        return max(0.0, date.timestamp() - now)
-    # The parser is lenient and leaves odd parts to datetime, which refuses them in its own ways.
-    except (ValueError, TypeError, IndexError, OverflowError):
+        return max(0.0, unix_seconds(value) - now)
+    except ValueError:
         return None
 
 

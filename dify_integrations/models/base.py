@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from ..core.dates import unix_seconds
 from ..core.jsonio import parse_json
 from ..errors import InvalidArgument
 
@@ -84,7 +84,7 @@ def _json_text(value: Any) -> Any:
 
 
 def _seconds(value: Any) -> Any:
-    return parsedate_to_datetime(value).timestamp() if isinstance(value, str) else value
+    return unix_seconds(value) if isinstance(value, str) else value
 
 
 Listed = Annotated[list[T], BeforeValidator(_listed), Field(default_factory=list)]

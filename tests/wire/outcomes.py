@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -91,7 +92,7 @@ def agrees(sent: Any, got: Any) -> bool:
     if isinstance(sent, str) and isinstance(got, (dict, list)):
         return bool(json.loads(sent) == got)
     if isinstance(sent, str) and isinstance(got, (int, float)):  # an RFC 822 date of 0.15 as Unix seconds
-        return parsedate_to_datetime(sent).timestamp() == got
+        return parsedate_to_datetime(sent).replace(tzinfo=timezone.utc).timestamp() == got
     same = bool(sent == got) and isinstance(sent, bool) == isinstance(got, bool)
     return same or (sent is None and got in ([], {}))
 
