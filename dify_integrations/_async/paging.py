@@ -33,7 +33,7 @@ class AsyncPages(Generic[T]):
         """Entry by entry.
 
         Raises:
-            UnexpectedContent: The server sent the same page again.
+            UnexpectedContent: The server sent a page again.
         """
         walk = self._walk()
         while not walk.over:
@@ -44,7 +44,7 @@ class AsyncPages(Generic[T]):
         """Page by page, as the server sent them.
 
         Raises:
-            UnexpectedContent: The server sent the same page again.
+            UnexpectedContent: The server sent a page again.
         """
         walk = self._walk()
         while not walk.over:

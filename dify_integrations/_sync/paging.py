@@ -34,7 +34,7 @@ class Pages(Generic[T]):
         """Entry by entry.
 
         Raises:
-            UnexpectedContent: The server sent the same page again.
+            UnexpectedContent: The server sent a page again.
         """
         walk = self._walk()
         while not walk.over:
@@ -45,7 +45,7 @@ class Pages(Generic[T]):
         """Page by page, as the server sent them.
 
         Raises:
-            UnexpectedContent: The server sent the same page again.
+            UnexpectedContent: The server sent a page again.
         """
         walk = self._walk()
         while not walk.over:

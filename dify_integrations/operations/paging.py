@@ -51,7 +51,7 @@ class Numbers(Generic[T]):
         self._number = 1
         self._limit = limit
         self._seen = 0
-        self._last: Sequence[T] = ()
+        self._read: dict[int, int] = {}  # what pages are known by, and their numbers
 
     @property
     def cursor(self) -> str:
@@ -62,12 +62,13 @@ class Numbers(Generic[T]):
         """The entries of the page just read; moves the cursor on.
 
         Raises:
-            UnexpectedContent: The server sent the same page again, so the list would never end.
+            UnexpectedContent: The server sent a page again, so the list might never end.
         """
         data = page.data
-        if data and data == self._last:
-            raise UnexpectedContent(f"the server sent page {self._number - 1} of the list again as page {self._number}")
-        self._last = data
+        if data:
+            first = self._read.setdefault(hash(repr((len(data), data[0], data[-1]))), self._number)
+            if first != self._number:
+                raise UnexpectedContent(f"the server sent page {first} of the list again as page {self._number}")
         self._seen += len(data)
         self._number += 1
         self.over = not data or not self._goes_on(page)

@@ -192,6 +192,18 @@ def test_a_circle_of_pages_is_an_error() -> None:
         walk.take(page_of(first, has_more=True))
 
 
+@pytest.mark.parametrize("said", [{}, {"has_more": True}, {"total": 10_000}], ids=["nothing", "has_more", "total"])
+@pytest.mark.parametrize("pages", [2, 3, 7])
+def test_a_circle_of_numbered_pages_is_an_error(pages: int, said: dict[str, Any]) -> None:
+    """A server that reads the number wrongly; nothing is given twice."""
+    everything = entries(2 * pages)
+    walk: Numbers[Entry] = Numbers(2)
+    for number in range(pages):
+        walk.take(page_of(everything[2 * number : 2 * number + 2], **said))
+    with pytest.raises(UnexpectedContent, match=f"page 1 of the list again as page {pages + 1}"):
+        walk.take(page_of(everything[:2], **said))
+
+
 @pytest.mark.parametrize(("limit", "sent"), [(1, "1"), (20, "20"), (MOST, "100")])
 def test_page_sizes(limit: int, sent: str) -> None:
     assert page_size(limit) == sent
