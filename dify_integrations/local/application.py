@@ -8,6 +8,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Router
@@ -92,6 +93,9 @@ async def _http_error(_: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code == 405:
         text = "The method is not allowed for the requested URL."
         return ApiError(405, "method_not_allowed", text).response()
+    if isinstance(error, HTTPException) and error.status_code == 400:
+        text = "The browser (or proxy) sent a request that this server could not understand."
+        return ApiError(400, "bad_request", text).response()
     return no_such_page()
 
 
@@ -180,7 +184,7 @@ def _json(body: bytes) -> Any:
 async def _form(request: Request) -> dict[str, Any]:
     try:
         form = await request.form()
-    except HTTPException:
+    except (HTTPException, MultiPartException):
         return {}
     shown: dict[str, Any] = {}
     for name, value in form.multi_items():

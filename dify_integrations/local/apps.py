@@ -64,6 +64,7 @@ class App:
         tool_icons: Shown by `/meta`: an address or a colored emoji per tool.
         published: An unpublished app answers no call but `/info`, `/meta` and `/site`.
         api_enabled: When off every call is refused with 403.
+        max_active_requests: Runs at once; more are refused. `None` is no ceiling.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class App:
         tool_icons: Mapping[str, Any] | None = None,
         published: bool = True,
         api_enabled: bool = True,
+        max_active_requests: int | None = None,
     ) -> None:
         if mode not in MODES:
             raise ValueError(f"Unknown mode {mode!r}; use one of {', '.join(MODES)}.")
@@ -105,6 +107,7 @@ class App:
         self.tool_icons = dict(tool_icons or {})
         self.published = published
         self.api_enabled = api_enabled
+        self.max_active_requests = max_active_requests
         self.id = self._derive("app")
         self.workflow_id = self._derive("workflow")
         self.api_key = api_key or "app-" + uuid.UUID(self._derive("key")).hex[:24]

@@ -56,9 +56,11 @@ class Ending:
             await self._message_end()
 
     async def stop(self) -> None:
-        """`stopped`; before 1.13 a chatflow still sends its `message_end`."""
+        """`stopped`; before 1.13 a chatflow still sends its `message_end`. The run's detail never learns of it."""
         self._settle("stopped", {}, "Stopped by user.")
         await self._workflow_finished()
+        if not self._run.resumed:
+            self._detail.forget_end()
         if not self._run.state.version.relays:
             await self._message_end()
 

@@ -14,7 +14,7 @@ _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
 
 
-def validated(app: App, given: Mapping[str, Any]) -> dict[str, Any]:
+def validated(state: State, app: App, given: Mapping[str, Any], user: str) -> dict[str, Any]:
     """The declared variables with their values; unknown names are dropped without a word.
 
     Raises:
@@ -25,7 +25,10 @@ def validated(app: App, given: Mapping[str, Any]) -> dict[str, Any]:
         if kind == "external_data_tool":
             continue
         name = str(item["variable"])
-        values[name] = _value(kind, name, item, given.get(name), use_default=app.is_flow)
+        values[name] = value = _value(kind, name, item, given.get(name), use_default=app.is_flow)
+        if kind in {"file", "file-list"} and value:
+            for file in value if isinstance(value, list) else [value]:
+                _check_upload(state, file, user)
     return values
 
 
@@ -105,13 +108,18 @@ def checked_files(state: State, app: App, files: Any, user: str) -> list[dict[st
     for file in kept:
         if file.get("type") not in FILE_TYPES:
             raise invalid(f"'{file.get('type')}' is not a valid FileType")
-        if file["transfer_method"] == "local_file":
-            upload = state.uploads.get(str(file.get("upload_file_id")))
-            if upload is None or upload.user != user:
-                raise invalid("Invalid upload file")
+        _check_upload(state, file, user)
     if sum(file["type"] == "image" for file in kept) > 3:
         raise invalid("Number of image files exceeds the maximum limit 3")
     return kept
+
+
+def _check_upload(state: State, file: Mapping[str, Any], user: str) -> None:
+    if file.get("transfer_method") == "local_file":
+        upload = state.uploads.get(str(file.get("upload_file_id")))
+        foreign = upload is not None and upload.user != user and state.version.checks_upload_owner
+        if upload is None or foreign:
+            raise invalid("Invalid upload file")
 
 
 def _complete(file: Mapping[str, Any]) -> bool:

@@ -122,6 +122,12 @@ class RunDetail:
     elapsed_time: float = 0.0
     exceptions_count: int = 0
 
+    def forget_end(self) -> None:
+        """Say `running` for ever, as every recorded server does of a stopped run."""
+        self.status, self.outputs, self.error, self.finished_at = "running", {}, None, None
+        self.total_steps = self.total_tokens = self.exceptions_count = 0
+        self.elapsed_time = 0.0
+
     @property
     def logged(self) -> bool:
         """Whether the logs list it: only runs of workflow apps, when they ended or paused."""

@@ -27,6 +27,10 @@ class ServerVersion:
         """Chatflow and workflow streams come through the relay: a ping at once, no 4xx for bad input."""
         return self.number >= (1, 13, 0)
 
+    def lets_anyone_stop(self, mode: str) -> bool:
+        """A run can be stopped in another user's name."""
+        return mode == "workflow" or (mode == "advanced-chat" and not self.relays)
+
     @property
     def message_end_first(self) -> bool:
         """A chatflow sends `message_end` before `workflow_finished`."""
@@ -88,9 +92,19 @@ class ServerVersion:
         return self.number >= (1, 13, 1)
 
     @property
-    def deletes_unknown_conversation(self) -> bool:
-        """From 1.0 to 1.12 deleting an unknown conversation is a success."""
+    def deletes_any_conversation(self) -> bool:
+        """From 1.0 to 1.12 a deletion checks nothing: other users' conversations go too, and unknown ones are a success."""
         return (1, 0, 0) <= self.number < (1, 13, 0)
+
+    @property
+    def checks_upload_owner(self) -> bool:
+        """Another user's upload is refused; before, it was accepted."""
+        return self.number >= (1, 14, 0)
+
+    @property
+    def checks_trace_session(self) -> bool:
+        """A bad `trace_session_id` is refused; before, it was ignored."""
+        return self.number >= (1, 14, 3)
 
     @property
     def crashes_without_name(self) -> bool:

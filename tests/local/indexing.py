@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 
-from tests.local.replaying import exchanges
+from tests.local.recorded import exchanges
 
 
 def as_recorded(cassette: str) -> Callable[[object], Sequence[str]]:

@@ -15,7 +15,9 @@ Write a scenario row and hand it to `play`:
         again={8: "the run must have ended"},    # exchange 8 is repeated until it is answered as recorded
         unordered={6: "another graph"},          # stream 6: frames are compared, their order is not
         left_out={7: "a rate limit of the lab"}, # exchanges that are not made, each with its reason
-        tolerated={"data.created_by": "..."},    # differences that are meant, by path, each with its reason
+        tolerated={"data.created_by": "..."},    # differences that are meant, by path, each with its reason; a path that
+                                                 # begins with a number and a blank (`8 has_more`) is of that exchange only
+        releases={2: EVENT},                     # an event a script waits for (`Gate`), set when exchange 2 was made
         options={"silence_s": 0.05},             # arguments of LocalDify
     )
 
@@ -32,22 +34,20 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import pytest
-import yaml
 
 from dify_integrations.local import App, Dataset, LocalDify
 from tests.local import wire
 from tests.local.comparing import HEADERS, TOLERATED, differences
+from tests.local.recorded import Exchange, beginning, exchanges, frames, named
 
 _PATIENCE_S = 5.0
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -71,6 +71,7 @@ class Scenario:
     unordered: Mapping[int, str] = field(default_factory=dict)
     left_out: Mapping[int, str] = field(default_factory=dict)
     tolerated: Mapping[str, str] = field(default_factory=dict)
+    releases: Mapping[int, threading.Event] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -84,57 +85,6 @@ class Scenario:
     def version(self) -> str:
         """The main branch calls itself 1.14.2 too; LocalDify calls it 1.14.3."""
         return {"1.14": "1.14.3"}.get(self.folder, self.folder)
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One recorded request and its answer."""
-
-    method: str
-    uri: str
-    headers: Mapping[str, str]
-    body: bytes
-    status: int
-    answer_headers: Mapping[str, str]
-    answer: bytes
-
-    @property
-    def streams(self) -> bool:
-        return self.answer_headers.get("content-type", "").startswith("text/event-stream")
-
-
-def cassette(name: str) -> Path:
-    """The file of a cassette; a test is skipped when neither collection has it."""
-    folder, _, scenario = name.partition("/")
-    found = wire.place(folder, f"{scenario}.yaml")
-    if found is None:
-        pytest.skip(f"the recording {name} is neither in cassettes/ nor in the larger collection")
-    return found
-
-
-def exchanges(name: str) -> list[Exchange]:
-    """The exchanges of a cassette."""
-    return _loaded(cassette(name))
-
-
-@lru_cache(maxsize=8)
-def _loaded(path: Path) -> list[Exchange]:
-    document = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return [_exchange(entry["request"], entry["response"]) for entry in document["interactions"]]
-
-
-def _exchange(request: dict[str, Any], response: dict[str, Any]) -> Exchange:
-    sent, received = _headers(request["headers"]), _headers(response["headers"])
-    body, answer = _bytes(request["body"]), _bytes(response["body"]["string"])
-    return Exchange(request["method"], request["uri"], sent, body, response["status"]["code"], received, answer)
-
-
-def _headers(headers: Mapping[str, list[str]]) -> dict[str, str]:
-    return {name.lower(): values[0] for name, values in headers.items()}
-
-
-def _bytes(value: str | bytes | None) -> bytes:
-    return value.encode() if isinstance(value, str) else value or b""
 
 
 def play(scenario: Scenario) -> None:
@@ -164,7 +114,8 @@ class _Player:
         self.differences: list[str] = []
         self._origin = server.base_url.removesuffix("/v1")
         self._known = {key: value if isinstance(value, str) else value(server) for key, value in scenario.ids.items()}
-        self._tolerated = {**TOLERATED, **scenario.tolerated}
+        for event in scenario.releases.values():
+            event.clear()
 
     def play(self) -> None:
         """Make the exchanges in order; those made while a stream was open are made there."""
@@ -187,6 +138,8 @@ class _Player:
             else:
                 mine = response.read()
         self._compare(number, response, mine)
+        if number in self.scenario.releases:
+            self.scenario.releases[number].set()
 
     # --- what is sent ---------------------------------------------------------------------------------------------------
 
@@ -231,19 +184,19 @@ class _Player:
     def _read_stream(self, number: int, response: httpx.Response) -> bytes:
         """Read a stream, making the exchanges that belong inside it; a cut one is left where the recording ends."""
         inside = [(other, event) for other, (stream, event) in self.scenario.during.items() if stream == number]
-        wanted = wire.pattern(_frames(self.recorded[number].answer))
+        wanted = wire.pattern(frames(self.recorded[number].answer))
         body = b""
         for chunk in self._chunks(number, response):
             body += chunk
-            frames = _frames(body)
+            seen = frames(body)
             for other, event in list(inside):
                 name, _, times = event.partition(" x")
-                if len(_of(frames, name)) >= int(times or 1):
-                    self._learn_stream(_frames(self.recorded[number].answer), frames)
+                if len(named(seen, name)) >= int(times or 1):
+                    self._learn_stream(frames(self.recorded[number].answer), seen)
                     inside.remove((other, event))
                     self._make(other)
-            if number in self.scenario.cut and wire.pattern(frames) == wanted and len(frames) >= len(wanted):
-                break
+            if number in self.scenario.cut and wire.pattern(seen)[: len(wanted)] == wanted:
+                return beginning(body, wanted)
         return body
 
     def _chunks(self, number: int, response: httpx.Response) -> Iterator[bytes]:
@@ -267,13 +220,13 @@ class _Player:
     def _compare_bodies(self, number: int, mine: bytes, real: Exchange) -> list[str]:
         kind = real.answer_headers.get("content-type", "").partition(";")[0]
         if real.streams:
-            return self._compare_streams(number, _frames(mine), _frames(real.answer))
+            return self._compare_streams(number, frames(mine), frames(real.answer))
         if kind == "application/json" and real.answer:
             if not mine:
                 return ["the body is empty"]
             ours, theirs = json.loads(mine), json.loads(real.answer)
             self._learn(theirs, ours)
-            return list(differences(ours, theirs, self._tolerated))
+            return list(differences(ours, theirs, self._tolerated(number)))
         if kind == "text/html" or not real.answer:
             return _differing("body", mine, real.answer)
         return [] if mine else ["the body is empty"]
@@ -286,14 +239,18 @@ class _Player:
         try:
             wire.assert_known_frames(mine, real, version=self.scenario.folder)
         except (AssertionError, KeyError) as error:
-            found.append(f"a frame: {error!r:.1500}")
+            found.append(f"a frame: {type(error).__name__} {error!s:.1500}")
         return found
+
+    def _tolerated(self, number: int) -> dict[str, str]:
+        mine = {path.removeprefix(f"{number} "): reason for path, reason in self.scenario.tolerated.items()}
+        return {**TOLERATED, **mine}
 
     # --- what is learned ------------------------------------------------------------------------------------------------
 
     def _learn_stream(self, real: list[dict[str, Any]], mine: list[dict[str, Any]]) -> None:
         for event in {frame["event"] for frame in mine}:
-            pairs = zip(_of(real, event), _of(mine, event), strict=False)
+            pairs = zip(named(real, event), named(mine, event), strict=False)
             for theirs, ours in pairs:
                 self._learn(theirs, ours)
 
@@ -311,12 +268,3 @@ class _Player:
 
 def _differing(what: str, ours: Any, theirs: Any) -> list[str]:
     return [] if ours == theirs else [f"{what} is {ours!r}, recorded {theirs!r}"]
-
-
-def _frames(body: bytes) -> list[dict[str, Any]]:
-    end = body.rfind(b"\n\n") + 2
-    return wire.events(body[:end]) if end >= 2 else []
-
-
-def _of(frames: list[dict[str, Any]], event: str) -> list[dict[str, Any]]:
-    return [frame for frame in frames if frame["event"] == event]

@@ -5,12 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.local.replaying import Scenario, play
-
-SCENARIOS = [
-    Scenario("1.14.2/chat_plain_streaming"),
-]
+from tests.local.scenarios.chats import CHATS
+from tests.local.scenarios.flows import FLOWS
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
+@pytest.mark.parametrize("scenario", [*CHATS, *FLOWS], ids=str)
 def test_a_recording_is_answered_as_recorded(scenario: Scenario) -> None:
     play(scenario)

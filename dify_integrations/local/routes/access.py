@@ -75,6 +75,25 @@ def check_published(app: App) -> None:
         raise invalid("Workflow not published")
 
 
+def check_trace(state: State, body: dict[str, Any]) -> None:
+    """Refuse a bad trace session."""
+    session = body.get("trace_session_id")
+    if session is None or not state.version.checks_trace_session:
+        return
+    if not isinstance(session, str):
+        raise ApiError(400, "bad_request", "trace_session_id must be a string.")
+    if not 1 <= len(session.strip()) <= 200:
+        raise ApiError(400, "bad_request", "trace_session_id must be 1 to 200 characters after trimming.")
+
+
+def check_capacity(state: State, app: App) -> None:
+    """Refuse a run above the app's ceiling; it is a 400, whatever is documented."""
+    running = sum(run.app is app for run in state.tasks.values())
+    if app.max_active_requests and running >= app.max_active_requests:
+        ceiling = f"The current maximum concurrent requests allowed for {app.id} is {app.max_active_requests}."
+        raise invalid(f"Too many requests. Please try again later. {ceiling}")
+
+
 def dataset_of(request: Request) -> Dataset:
     """The dataset in the path; its existence is checked before the key, as Dify does."""
     state = state_of(request)

@@ -16,7 +16,7 @@ from ..replies import ApiError, invalid, not_found, schema_error
 from ..run import Run
 from ..state import Conversation, State
 from ..variables import KeptVariable
-from .access import app_of, chat_app, check_published, guessing, is_uuid, json_body, state_of, user_in
+from .access import app_of, chat_app, check_capacity, check_published, check_trace, guessing, is_uuid, json_body, state_of, user_in
 from .conversations import name_after, thread_of
 from .stopping import stop
 
@@ -37,8 +37,12 @@ async def send(request: Request) -> Reply:
     check_published(app)
     if app.mode == "advanced-chat":
         check_workflow_id(app, body.get("workflow_id"), request)
+    check_trace(state, body)
+    check_capacity(state, app)
     try:
-        inputs = validated(app, body["inputs"])
+        if not body["query"]:
+            raise invalid("query is required")
+        inputs = validated(state, app, body["inputs"], user)
         files = checked_files(state, app, body.get("files"), user)
         thread = _thread(state, app, user, body, inputs, request)
     except ApiError as error:
@@ -74,8 +78,6 @@ def _checked(body: dict[str, Any]) -> bool:
 def _checked_for_agent(app: App, body: dict[str, Any]) -> bool:
     if body.get("response_mode") == "blocking":
         raise ApiError(400, "bad_request", "Agent App only supports streaming response mode.")
-    if not body["query"]:
-        raise invalid("query is required")
     if not app.published:
         raise invalid("model is required")
     return True

@@ -13,7 +13,7 @@ from ..inputs import checked_files, validated
 from ..message_files import use
 from ..replies import schema_error
 from ..run import Run
-from .access import app_of, completion_app, json_body, state_of, user_in
+from .access import app_of, check_capacity, check_trace, completion_app, json_body, state_of, user_in
 from .stopping import stop
 
 
@@ -24,7 +24,9 @@ async def send(request: Request) -> Reply:
     user = user_in(body)
     app, state = completion_app(request), state_of(request)
     streaming = checked_mode(body, "CompletionRequestPayload")
-    inputs = validated(app, body["inputs"])
+    check_trace(state, body)
+    check_capacity(state, app)
+    inputs = validated(state, app, body["inputs"], user)
     files = checked_files(state, app, body.get("files"), user)
     # A query beside the inputs wins over `inputs.query`, but does not satisfy a required one.
     query = str(body.get("query") or inputs.get("query") or "")

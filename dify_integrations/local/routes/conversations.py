@@ -89,11 +89,10 @@ async def delete(request: Request) -> Response:
     app_of(request)
     body = await json_body(request)
     app, state = chat_app(request), state_of(request)
-    thread = thread_of(state, app, user_or_default(body), request.path_params["conversation_id"])
-    if thread is not None:
-        del state.conversations[thread.id]
-    elif not state.version.deletes_unknown_conversation:
+    thread_id = str(request.path_params["conversation_id"])
+    if thread_of(state, app, user_or_default(body), thread_id) is None and not state.version.deletes_any_conversation:
         raise not_found("Conversation Not Exists.")
+    state.conversations.pop(thread_id, None)
     if state.version.deletes_with_a_body:
         return answer({"result": "success"})
     return Response(status_code=204, media_type="application/json")

@@ -100,8 +100,7 @@ def _content(stored: Upload, *, as_attachment: bool, headers: dict[str, str]) ->
         headers["content-disposition"] = f"attachment; filename*=UTF-8''{quote(stored.name)}"
     if media_type.startswith(("audio/", "video/")):
         headers["accept-ranges"] = "bytes"
-    # Given as a header, because the framework would add a charset to texts.
-    return Response(stored.content, headers={**headers, "content-type": media_type})
+    return Response(stored.content, headers=headers, media_type=media_type)
 
 
 ROUTES = [

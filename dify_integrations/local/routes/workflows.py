@@ -14,7 +14,7 @@ from ..generation import Reply, refused, respond
 from ..inputs import checked_files, validated
 from ..replies import ApiError, answer, crash, not_found
 from ..run import Run
-from .access import app_of, check_published, is_uuid, json_body, state_of, user_in, workflow_app
+from .access import app_of, check_capacity, check_published, check_trace, is_uuid, json_body, state_of, user_in, workflow_app
 from .completion import checked_mode
 from .stopping import stop
 
@@ -27,9 +27,11 @@ async def run_workflow(request: Request) -> Reply:
     app, state = workflow_app(request), state_of(request)
     streaming = checked_mode(body, "WorkflowRunPayload")
     check_published(app)
+    check_trace(state, body)
+    check_capacity(state, app)
     _check_pinned(app, request.path_params.get("workflow_id"))
     try:
-        inputs = validated(app, body["inputs"])
+        inputs = validated(state, app, body["inputs"], user)
         files = checked_files(state, app, body.get("files"), user)
     except ApiError as error:
         if streaming and state.version.relays:
