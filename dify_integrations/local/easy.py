@@ -119,11 +119,11 @@ class EasyWriter:
             await self.run.send("tts_message_end", {"audio": ""})
 
     def end_files(self) -> list[dict[str, Any]] | None:
-        """The files of `message_end`: the app's own and, on some servers, the user's."""
-        state, files = self.run.state, list(self._files)
-        if state.version.lists_user_files:
-            files += [user_file(state, dict(file)) for file in self.run.files]
-        return files or None
+        """The files of `message_end`: the app's own and the user's, where the server lists them."""
+        state = self.run.state
+        if not state.version.lists_files:
+            return None
+        return self._files + [user_file(state, dict(file)) for file in self.run.files] or None
 
     async def fail(self, fail: Fail) -> None:
         """An `error` frame is the last one; it has no task id."""

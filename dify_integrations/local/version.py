@@ -27,10 +27,6 @@ class ServerVersion:
         """Chatflow and workflow streams come through the relay: a ping at once, no 4xx for bad input."""
         return self.number >= (1, 13, 0)
 
-    def lets_anyone_stop(self, mode: str) -> bool:
-        """A run can be stopped in another user's name."""
-        return mode == "workflow" or (mode == "advanced-chat" and not self.relays)
-
     @property
     def message_end_first(self) -> bool:
         """A chatflow sends `message_end` before `workflow_finished`."""
@@ -57,8 +53,8 @@ class ServerVersion:
         return (1, 7, 2) <= self.number < (1, 13, 0)
 
     @property
-    def lists_user_files(self) -> bool:
-        """`message_end.files` of chat and completion names the user's own files."""
+    def lists_files(self) -> bool:
+        """`message_end.files` of chat, completion and agents names the app's and the user's files."""
         return self.number >= (1, 13, 1)
 
     @property

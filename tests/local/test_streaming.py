@@ -116,11 +116,11 @@ def test_a_stopped_run_has_the_shape_of_its_recording(serve: Serve, mode: str, p
         ("completion", "/completion-messages/{}/stop", False),
         ("chat", "/chat-messages/{}/stop", False),
         ("agent-chat", "/chat-messages/{}/stop", False),
-        ("advanced-chat", "/chat-messages/{}/stop", False),
+        ("advanced-chat", "/chat-messages/{}/stop", True),
         ("workflow", "/workflows/tasks/{}/stop", True),
     ],
 )
-def test_somebody_elses_stop_reaches_only_a_workflow(serve: Serve, mode: str, path: str, applied: bool) -> None:
+def test_somebody_elses_stop_reaches_only_a_graph(serve: Serve, mode: str, path: str, applied: bool) -> None:
     gate = threading.Event()
     served = serve(App("app", mode, script(Text("a"), Gate(gate), Text("later"))))
     with served.stream() as response:

@@ -154,8 +154,9 @@ def assert_known_frames(mine: list[dict[str, Any]], real: list[dict[str, Any]], 
     """Every frame has the keys of the recorded frames of its event, and only types seen on the wire."""
     expected = key_orders(real)
     for event, orders in key_orders(mine).items():
-        assert orders <= expected[event], event
-    assert event_types(mine) <= all_event_types(version)
+        assert orders <= expected[event], (event, orders - expected[event])
+    unknown = event_types(mine) - all_event_types(version)
+    assert not unknown, sorted(unknown)
 
 
 def assert_same_keys(ours: Any, theirs: Any, path: str = "") -> None:

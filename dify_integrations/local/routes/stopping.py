@@ -13,12 +13,12 @@ from .access import state_of
 def stop(request: Request, user: str) -> Response:
     """Set the stop flag of a task, note the call, say success.
 
-    Runs listen to their own user only, but workflows to everybody, and chatflows too on servers without the relay.
+    Chat and completion runs listen to their own user only; a graph listens to everybody.
     """
     state = state_of(request)
     task_id = str(request.path_params["task_id"])
     run = state.tasks.get(task_id)
-    applied = run is not None and (run.user == user or state.version.lets_anyone_stop(run.app.mode))
+    applied = run is not None and (run.user == user or run.app.is_flow)
     if run is not None and applied:
         run.ask_to_stop()
     state.record(state.stops, RecordedStop(request.url.path, task_id, user, applied))

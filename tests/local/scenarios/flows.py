@@ -21,6 +21,7 @@ def _boom() -> App:
 
 INPUT_MODERATION = "a script cannot say that the question was refused before the graph"
 OUTPUT_MODERATION = "a script says a replacement after its node; here the moderation cut the node off"
+STOPPED_LATE = "there the graph heard of the stop at its end only, here at the next token"
 SOONER = "the run goes on without its client, and here it is over at once"
 WORKFLOW_IDS = {
     "a": "4b093ce6-98f4-4705-9f9c-93a7fcf78705",
@@ -58,7 +59,7 @@ FLOWS = [
     ),
     *row("bc", "chatflow_plain_slow_stop", lab.plain_chatflow, during={1: (0, "node_started")}),
     *row("bc", "chatflow_plain_stop", lab.plain_chatflow, during={1: (0, "message")}),
-    *row("bc", "chatflow_plain_stop_other_user", lab.plain_chatflow, during={1: (0, "message")}),
+    *row("bc", "chatflow_plain_stop_other_user", lab.plain_chatflow, during={1: (0, "message")}, unordered={0: STOPPED_LATE}),
     *row("bc", "chatflow_tts_autoplay", lambda: lab.plain_chatflow(speech="auto")),
     *row(
         "b",
@@ -75,8 +76,10 @@ FLOWS = [
     ),
     *[
         scenario
-        for letter, id in WORKFLOW_IDS.items()
-        for scenario in row(letter, "workflow_by_id", lab.workflow, ids={id: lambda server: server.app("Lab Workflow").workflow_id})
+        for letter, recorded in WORKFLOW_IDS.items()
+        for scenario in row(
+            letter, "workflow_by_id", lab.workflow, ids={recorded: lambda server: server.app("Lab Workflow").workflow_id}
+        )
     ],
     *row("abc", "workflow_run_detail", lab.workflow, lambda: lab.workflow(name="Other"), app_of={4: "Other"}),
     *same(
