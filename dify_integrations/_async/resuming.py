@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import APIError, DifyError, StreamInterrupted, TransportError
+from ..errors import APIError, DifyError, ProtocolError, StreamInterrupted, TransportError
 from ..operations import messages, workflows
 from ..runs.resumption import Resumption
+from .waiting import within
 
 if TYPE_CHECKING:
+    from ..core.operation import Operation
     from ..events.base import Event
     from ..models.workflows import WorkflowRun
     from .transport import AsyncBody, AsyncTransport
@@ -30,6 +32,7 @@ class AsyncFollower:
         self._user = user
         self._joint = Resumption()
         self._settled = False
+        self._left: Callable[[], float | None] = lambda: None
 
     @property
     def over(self) -> bool:
@@ -40,8 +43,12 @@ class AsyncFollower:
         """`pick` for events that were not told before."""
         return lambda event: [out for told in self._joint.admit(event) for out in pick(told)]
 
-    async def follow(self, error: StreamInterrupted, within_s: float | None) -> AsyncBody | None:
+    async def follow(self, error: StreamInterrupted, left: Callable[[], float | None]) -> AsyncBody | None:
         """Open the run's events behind a break.
+
+        Args:
+            error: The break.
+            left: Tells the seconds left of the whole-run limit, `None` without one.
 
         Returns:
             The open stream, or `None` when the run is over and its detail tells how.
@@ -49,14 +56,15 @@ class AsyncFollower:
         Raises:
             StreamInterrupted: `error`, when the run cannot be followed.
         """
+        self._left = left
         if not self._joint.broke():
             raise error
         try:
             events = workflows.events(self._joint.run_id, user=self._user, include_state_snapshot=True)
-            answer = await self._transport.open(events, within_s)
+            answer = await self._transport.open(events, left())
         except TransportError as failure:
             raise error from failure
-        except APIError as refusal:
+        except (APIError, ProtocolError) as refusal:
             if not self._joint.settle(await self._detail()):
                 raise error from refusal
             self._settled = True
@@ -87,14 +95,16 @@ class AsyncFollower:
         if self._joint.message is None:
             return None
         conversation_id, message_id = self._joint.message
-        try:
-            page = await self._transport.send(messages.page(conversation_id, user=self._user))
-        except DifyError:
-            return None
-        return next((turn.answer for turn in page.data if turn.id == message_id), None)
+        page = await self._asked(messages.page(conversation_id, user=self._user))
+        return next((turn.answer for turn in page.data if turn.id == message_id), None) if page is not None else None
 
     async def _detail(self) -> WorkflowRun | None:
+        return await self._asked(workflows.detail(self._joint.run_id))
+
+    async def _asked(self, operation: Operation[T]) -> T | None:
+        """The answer, `None` when there is none in time."""
+        left = self._left()
         try:
-            return await self._transport.send(workflows.detail(self._joint.run_id))
-        except DifyError:
+            return await within(left, lambda: self._transport.send(operation, left))
+        except (DifyError, TimeoutError):
             return None

@@ -26,7 +26,7 @@ from ..core.operation import Answer, Operation
 from ..core.request import body_bytes
 from ..core.unpacking import ENCODINGS, Unpacker
 from ..errors import BodyTooLarge, ConnectionDropped, InvalidArgument, ProtocolError, TransportError, UnexpectedContent
-from .connections import Connections, httpx_timeout
+from .connections import Connections, httpx_timeout, shortened
 from .waiting import settle, shut, sleep, within
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ class AsyncTransport:
         """Seconds after which a read of a stream gives up by itself; `None` when it does not."""
         return (httpx_timeout(self.settings, streams=True) if self._given is None else self._given.timeout).read
 
-    async def send(self, operation: Operation[T]) -> T:
-        """Send an operation and read its answer."""
-        return operation.read(await self._drive(operation))
+    async def send(self, operation: Operation[T], deadline_s: float | None = None) -> T:
+        """Send an operation and read its answer, within `deadline_s`."""
+        return operation.read(await self._drive(operation, deadline_s))
 
     async def open(self, operation: Operation[Any], deadline_s: float | None = None) -> Answer:
         """Send a streaming operation or a download, within `deadline_s`.
@@ -89,6 +89,7 @@ class AsyncTransport:
     async def _drive(self, operation: Operation[Any], deadline_s: float | None = None) -> Answer:
         """Obey `exchange`."""
         policy = self.settings.retry
+        ends = None if deadline_s is None else time.monotonic() + deadline_s
         steps = exchange(
             operation,
             policy=policy if deadline_s is None else replace(policy, total_s=min(policy.total_s, deadline_s)),
@@ -109,13 +110,15 @@ class AsyncTransport:
                 await sleep(step.seconds)
                 outcome = None
             else:
-                outcome = await self._attempt(step, operation)
+                outcome = await self._attempt(step, operation, None if ends is None else ends - time.monotonic())
 
-    async def _attempt(self, step: Send, operation: Operation[Any]) -> Outcome:
+    async def _attempt(self, step: Send, operation: Operation[Any], limit_s: float | None) -> Outcome:
         try:
             client = self._given or await self._pool.current()
             with ExitStack() as opened:
                 request = self._build(client, step.request, opened, operation)
+                if limit_s is not None:
+                    request.extensions["timeout"] = shortened(request.extensions["timeout"], limit_s)
                 response = await client.send(request, stream=True, follow_redirects=False, auth=None)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             return transport_error(error, self.settings, self._address(step.request.path))

@@ -15,7 +15,7 @@ from ..errors import InvalidArgument
 from .waiting import at_end_of_place, by_place, here
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, MutableMapping
+    from collections.abc import Generator, Mapping, MutableMapping
 
     from ..settings import Settings
 
@@ -103,3 +103,9 @@ def httpx_timeout(settings: Settings, *, streams: bool) -> httpx.Timeout:
         limits = [limit for limit in (clocks.idle_s, clocks.data_idle_s, clocks.deadline_s) if limit is not None]
         read = min(limits) if limits else None
     return httpx.Timeout(connect=clocks.connect_s, write=clocks.write_s, pool=clocks.pool_s, read=read)
+
+
+def shortened(clocks: Mapping[str, float | None], limit_s: float) -> dict[str, float]:
+    """A request's clocks, none above `limit_s`; a socket takes 0 for not waiting at all."""
+    limit_s = max(limit_s, 0.001)
+    return {name: limit_s if seconds is None else min(seconds, limit_s) for name, seconds in clocks.items()}

@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import APIError, DifyError, StreamInterrupted, TransportError
+from ..errors import APIError, DifyError, ProtocolError, StreamInterrupted, TransportError
 from ..operations import messages, workflows
 from ..runs.resumption import Resumption
+from .waiting import within
 
 if TYPE_CHECKING:
+    from ..core.operation import Operation
     from ..events.base import Event
     from ..models.workflows import WorkflowRun
     from .transport import Body, Transport
@@ -31,6 +33,7 @@ class Follower:
         self._user = user
         self._joint = Resumption()
         self._settled = False
+        self._left: Callable[[], float | None] = lambda: None
 
     @property
     def over(self) -> bool:
@@ -41,8 +44,12 @@ class Follower:
         """`pick` for events that were not told before."""
         return lambda event: [out for told in self._joint.admit(event) for out in pick(told)]
 
-    def follow(self, error: StreamInterrupted, within_s: float | None) -> Body | None:
+    def follow(self, error: StreamInterrupted, left: Callable[[], float | None]) -> Body | None:
         """Open the run's events behind a break.
+
+        Args:
+            error: The break.
+            left: Tells the seconds left of the whole-run limit, `None` without one.
 
         Returns:
             The open stream, or `None` when the run is over and its detail tells how.
@@ -50,14 +57,15 @@ class Follower:
         Raises:
             StreamInterrupted: `error`, when the run cannot be followed.
         """
+        self._left = left
         if not self._joint.broke():
             raise error
         try:
             events = workflows.events(self._joint.run_id, user=self._user, include_state_snapshot=True)
-            answer = self._transport.open(events, within_s)
+            answer = self._transport.open(events, left())
         except TransportError as failure:
             raise error from failure
-        except APIError as refusal:
+        except (APIError, ProtocolError) as refusal:
             if not self._joint.settle(self._detail()):
                 raise error from refusal
             self._settled = True
@@ -88,14 +96,16 @@ class Follower:
         if self._joint.message is None:
             return None
         conversation_id, message_id = self._joint.message
-        try:
-            page = self._transport.send(messages.page(conversation_id, user=self._user))
-        except DifyError:
-            return None
-        return next((turn.answer for turn in page.data if turn.id == message_id), None)
+        page = self._asked(messages.page(conversation_id, user=self._user))
+        return next((turn.answer for turn in page.data if turn.id == message_id), None) if page is not None else None
 
     def _detail(self) -> WorkflowRun | None:
+        return self._asked(workflows.detail(self._joint.run_id))
+
+    def _asked(self, operation: Operation[T]) -> T | None:
+        """The answer, `None` when there is none in time."""
+        left = self._left()
         try:
-            return self._transport.send(workflows.detail(self._joint.run_id))
-        except DifyError:
+            return within(left, lambda: self._transport.send(operation, left))
+        except (DifyError, TimeoutError):
             return None

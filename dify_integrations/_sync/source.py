@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from .uploads import complete
 from .waiting import within
 
 if TYPE_CHECKING:
-    from ..core.operation import Answer
+    from ..core.operation import Answer, Operation
     from ..core.sse import Frame
     from ..events.base import Event
     from ..operations.uploads import Draft
@@ -45,6 +46,7 @@ class Source:
         self._user = user
         self._fold = fold
         self._follower = follower
+        self._operation: Operation[Any] | None = None
         self._body: Body | None = None
         self._closed = False
         self._clocks = Clocks(transport.settings.timeouts, time.monotonic())
@@ -60,20 +62,17 @@ class Source:
 
     def open(self) -> None:
         """Upload what is local, send the request and read the head of the answer."""
-        self._clocks = clocks = Clocks(self._transport.settings.timeouts, time.monotonic())
-        try:
-            answer = within(clocks.deadline_s, lambda: self._send(clocks.deadline_s))
-        except TimeoutError as error:
-            if clocks.deadline_passed(time.monotonic()):
-                raise clocks.verdict(time.monotonic()) from error
-            raise
-        self._body = answer.stream
-        clocks.opened(time.monotonic())
+        self._clocks = Clocks(self._transport.settings.timeouts, time.monotonic())
+        with self._by_deadline():
+            answer = within(self._left(), self._send)
+        self._take(answer.stream)
         self._fold.attempts = answer.attempts
         self._fold.version = server_version(answer.headers.get("x-version"))
 
-    def _send(self, deadline_s: float | None) -> Answer:
-        return self._transport.open(complete(self._transport, self._draft, self._user), deadline_s)
+    def _send(self) -> Answer:
+        if self._operation is None:  # a second try uploads nothing again
+            self._operation = complete(self._transport, self._draft, self._user)
+        return self._transport.open(self._operation, self._left())
 
     def frames(self) -> list[Frame] | None:
         """The frames of the next bytes, `[]` while they are none; `None` at the end.
@@ -155,14 +154,40 @@ class Source:
                 raise failure
             raise failure from cause
         self._body.close()
-        body = self._follower.follow(failure, self._clocks.left(time.monotonic()))
+        follower = self._follower
+        with self._by_deadline():
+            body = within(self._left(), lambda: follower.follow(failure, self._left))
         self._fold.join()
         if body is None:
             return None
-        self._body = body
         self._decoder = self._new_decoder()
-        self._clocks.opened(time.monotonic())
+        self._take(body)
         return []
+
+    def _take(self, body: Body) -> None:
+        """Read on from here; a run that was closed meanwhile wants it no more."""
+        self._body = body
+        if self._closed:
+            body.close()
+            raise StreamConsumed("this run was closed while its answer was awaited")
+        self._clocks.opened(time.monotonic())
+
+    @contextmanager
+    def _by_deadline(self) -> Iterator[None]:
+        """What takes longer than the whole-run limit.
+
+        Raises:
+            DeadlineExceeded: In the place of whatever was raised when the limit was over.
+        """
+        try:
+            yield
+        except (TimeoutError, StreamInterrupted) as error:
+            if self._clocks.deadline_passed(time.monotonic()):
+                raise self._clocks.verdict(time.monotonic()) from error
+            raise
+
+    def _left(self) -> float | None:
+        return self._clocks.left(time.monotonic())
 
     def _new_decoder(self) -> SSEDecoder:
         return SSEDecoder(max_event_bytes=self._transport.settings.max_event_bytes)

@@ -27,7 +27,7 @@ from ..core.operation import Answer, Operation
 from ..core.request import body_bytes
 from ..core.unpacking import ENCODINGS, Unpacker
 from ..errors import BodyTooLarge, ConnectionDropped, InvalidArgument, ProtocolError, TransportError, UnexpectedContent
-from .connections import Connections, httpx_timeout
+from .connections import Connections, httpx_timeout, shortened
 from .waiting import settle, shut, sleep, within
 
 if TYPE_CHECKING:
@@ -71,9 +71,9 @@ class Transport:
         """Seconds after which a read of a stream gives up by itself; `None` when it does not."""
         return (httpx_timeout(self.settings, streams=True) if self._given is None else self._given.timeout).read
 
-    def send(self, operation: Operation[T]) -> T:
-        """Send an operation and read its answer."""
-        return operation.read(self._drive(operation))
+    def send(self, operation: Operation[T], deadline_s: float | None = None) -> T:
+        """Send an operation and read its answer, within `deadline_s`."""
+        return operation.read(self._drive(operation, deadline_s))
 
     def open(self, operation: Operation[Any], deadline_s: float | None = None) -> Answer:
         """Send a streaming operation or a download, within `deadline_s`.
@@ -90,6 +90,7 @@ class Transport:
     def _drive(self, operation: Operation[Any], deadline_s: float | None = None) -> Answer:
         """Obey `exchange`."""
         policy = self.settings.retry
+        ends = None if deadline_s is None else time.monotonic() + deadline_s
         steps = exchange(
             operation,
             policy=policy if deadline_s is None else replace(policy, total_s=min(policy.total_s, deadline_s)),
@@ -110,13 +111,15 @@ class Transport:
                 sleep(step.seconds)
                 outcome = None
             else:
-                outcome = self._attempt(step, operation)
+                outcome = self._attempt(step, operation, None if ends is None else ends - time.monotonic())
 
-    def _attempt(self, step: Send, operation: Operation[Any]) -> Outcome:
+    def _attempt(self, step: Send, operation: Operation[Any], limit_s: float | None) -> Outcome:
         try:
             client = self._given or self._pool.current()
             with ExitStack() as opened:
                 request = self._build(client, step.request, opened, operation)
+                if limit_s is not None:
+                    request.extensions["timeout"] = shortened(request.extensions["timeout"], limit_s)
                 response = client.send(request, stream=True, follow_redirects=False, auth=None)
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             return transport_error(error, self.settings, self._address(step.request.path))
