@@ -28,12 +28,12 @@ def of_length(name: str, value: object, least: int, most: int) -> str:
     return value
 
 
-def several(name: str, ids: Sequence[str]) -> list[str]:
-    """`ids` as a list.
+def several(name: str, texts: Sequence[str]) -> list[str]:
+    """`texts` as a list.
 
     Raises:
         InvalidArgument: One string, which would be taken for a list of its letters.
     """
-    if isinstance(ids, str):
-        raise InvalidArgument(f"{name} takes several ids")
-    return list(ids)
+    if isinstance(texts, str):
+        raise InvalidArgument(f"{name} takes a list of strings, not one")
+    return list(texts)

@@ -46,6 +46,8 @@ def wire_inputs(inputs: Mapping[str, Any] | None) -> JsonObject:
 def _wire(value: Any) -> JsonValue:
     if isinstance(value, FileInput):
         return value.to_wire()
+    if isinstance(value, Mapping):
+        return {name: _wire(entry) for name, entry in value.items()}
     if isinstance(value, (list, tuple)):
         return [_wire(entry) for entry in value]
     wire: JsonValue = value

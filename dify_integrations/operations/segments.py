@@ -9,7 +9,7 @@ from ..core.operation import Operation, nothing, reading
 from ..errors import InvalidArgument
 from ..models.segments import SegmentDetail, SegmentInput, SegmentList, SegmentPage
 from .catalogue import operation
-from .fields import given
+from .fields import given, several
 from .paging import page_number, page_size
 
 
@@ -57,10 +57,10 @@ def update(
     changes = given(
         content=content,
         answer=answer,
-        keywords=None if keywords is None else list(keywords),
+        keywords=None if keywords is None else several("keywords", keywords),
         enabled=enabled,
         regenerate_child_chunks=regenerate_child_chunks,
-        attachment_ids=None if attachment_ids is None else list(attachment_ids),
+        attachment_ids=None if attachment_ids is None else several("attachment_ids", attachment_ids),
         summary=summary,
     )
     if not changes:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 from ..core.operation import Operation
+from ..core.request import body_bytes
 from ..files import FileInput
 
 T = TypeVar("T")
@@ -36,6 +37,9 @@ class Draft(Generic[T]):
         _collect(arguments, self.local)
         stand_ins = {file: FileInput.uploaded("", type=file.type) for file in self.local}
         self._operation = self.filled(stand_ins)
+        body = self._operation.request.json
+        if self.local and body is not None:
+            body_bytes(body)  # what cannot be written shall not be found out behind the uploads
 
     def filled(self, uploads: Uploads) -> Operation[T]:
         """The operation with uploads in the place of local files."""

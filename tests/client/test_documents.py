@@ -253,14 +253,14 @@ def test_set_status(side: Side, action: Any) -> None:
 
 REFUSED: list[tuple[Callable[[AsyncDify], Awaitable[Any]], str]] = [
     (lambda dify: dify.datasets.documents.set_status(KB, "bogus", ["a"]), "enable, disable, archive, un_archive"),  # type: ignore[arg-type]
-    (lambda dify: dify.datasets.documents.set_status(KB, "enable", "abc"), "document_ids takes several ids"),
+    (lambda dify: dify.datasets.documents.set_status(KB, "enable", "abc"), "document_ids takes a list of strings"),
     (lambda dify: dify.datasets.documents.list(KB, status="bogus"), "status must be one of"),  # type: ignore[arg-type]
     (lambda dify: dify.datasets.documents.list(KB, limit=0), "between 1 and 100"),
     (lambda dify: dify.datasets.documents.get(KB, DOC, metadata="bogus"), "all, only, without"),  # type: ignore[arg-type]
     (lambda dify: dify.datasets.documents.get(KB, ".."), "dot segment"),
     (lambda dify: dify.datasets.documents.download_zip(KB, []), "1 to 100"),
     (lambda dify: dify.datasets.documents.download_zip(KB, ["x"] * 101), "1 to 100"),
-    (lambda dify: dify.datasets.documents.download_zip(KB, DOC), "several ids"),
+    (lambda dify: dify.datasets.documents.download_zip(KB, DOC), "list of strings"),
     (lambda dify: dify.datasets.documents.update_by_text(KB, DOC, text="b"), "name too"),
     (lambda dify: dify.datasets.documents.update_by_file(KB, DOC), "give a file"),
     (lambda dify: dify.datasets.documents.create_by_file(KB, FileInput.from_url("https://a/b.txt")), "local content"),

@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from dify_integrations import AsyncDify, FileInput, InvalidArgument, PayloadTooLarge
+from dify_integrations import AsyncDify, FileInput, InvalidArgument, PayloadTooLarge, TooManyRequests
+from dify_integrations.core.retry import RetryPolicy
 from dify_integrations.local import App, LocalDify, Node, Outputs, Pause, Text, Turn
+from tests.faults.server import FaultServer, keep
 from tests.faults.sides import Side
+from tests.faults.wire import CHAT, answer, chunk, head
 
 
 @pytest.fixture(params=["sync", "asyncio", "trio"])
@@ -135,3 +138,47 @@ def test_a_pipe_goes_once() -> None:
     with LocalDify([app]) as server:
         Side("sync").run(lambda dify: dify.chat.send("hi", files=[file]), server.base_url, api_key=app.api_key)
         assert paths(server) == ["/files/upload", "/chat-messages"]
+
+
+def test_a_file_inside_an_object(side: Side) -> None:
+    """Wherever a file stands, its upload takes its place."""
+    app = App("tested", mode="workflow", script=script)
+    note = FileInput.from_bytes(b"n", "n.txt")
+
+    async def body(dify: AsyncDify) -> None:
+        await dify.workflows.run({"case": {"papers": [{"scan": note}], "pages": 2}})
+
+    with LocalDify([app]) as server:
+        side.run(body, server.base_url, api_key=app.api_key)
+        sent: Any = server.requests[-1].json
+        assert sent["inputs"]["case"]["papers"][0]["scan"]["transfer_method"] == "local_file"
+        assert sent["inputs"]["case"]["pages"] == 2
+
+
+def test_nothing_is_uploaded_with_what_json_cannot_say(side: Side) -> None:
+    app = App("tested", mode="workflow", script=script)
+    note = FileInput.from_bytes(b"n", "n.txt")
+
+    async def body(dify: AsyncDify) -> None:
+        with pytest.raises(InvalidArgument, match="JSON"):
+            await dify.workflows.run({"file": note, "when": object()})
+
+    with LocalDify([app]) as server:
+        side.run(body, server.base_url, api_key=app.api_key)
+        assert server.requests == []
+
+
+def test_a_second_try_uploads_nothing_again(side: Side) -> None:
+    """A run that could not be opened can be opened later; a pipe would be empty by then."""
+    uploaded = answer(201, {"id": "up-1", "name": "n.txt", "size": 1, "extension": "txt"})
+    stream = (head(), chunk(CHAT.whole), keep)
+
+    async def body(dify: AsyncDify) -> None:
+        run = dify.chat.stream("hi", files=[FileInput.from_bytes(b"n", "n.txt")])
+        with pytest.raises(TooManyRequests):
+            await run
+        assert (await run.finish()).text == "Hello"
+
+    with FaultServer((uploaded, keep), (answer(429), keep), stream) as server:
+        side.run(body, server.url, retry=RetryPolicy(max_retries=0))
+        assert [request.path for request in server.requests] == ["/v1/files/upload", "/v1/chat-messages", "/v1/chat-messages"]

@@ -189,3 +189,12 @@ def test_ids_that_cannot_be_sent(side: Side, bad: str) -> None:
     for ids in ((bad, "d", "s"), ("k", bad, "s"), ("k", "d", bad)):
         error = side.error(lambda dify, ids=ids: dify.datasets.segments.get(*ids), "http://127.0.0.1:1/v1", **KEY)  # type: ignore[misc]  # a default binds it
         assert isinstance(error, InvalidArgument)
+
+
+@pytest.mark.parametrize("argument", ["keywords", "attachment_ids"])
+def test_a_text_is_no_list(side: Side, argument: str) -> None:
+    """It would be sent as a list of its letters."""
+    change: Any = {argument: "honey"}
+    error = side.error(lambda dify: dify.datasets.segments.update("k", "d", "s", **change), "http://127.0.0.1:1/v1", **KEY)
+    assert isinstance(error, InvalidArgument)
+    assert argument in error.message

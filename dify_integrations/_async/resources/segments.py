@@ -150,7 +150,7 @@ class AsyncSegments:
             The chunk as it is now, in `data`.
 
         Raises:
-            InvalidArgument: Nothing to change.
+            InvalidArgument: Nothing to change, or one string for a list.
             BadRequest: It is switched off, or being indexed.
             NotFound: No such chunk.
         """
