@@ -70,11 +70,6 @@ class Clocks:
             self._grace_ends = now + GRACE_S
             self._only_idle = False
 
-    @property
-    def deadline_s(self) -> float | None:
-        """The whole-run limit, for the way to the head of the answer."""
-        return self._timeouts.deadline_s
-
     def left(self, now: float) -> float | None:
         """What is left of the whole-run limit, `None` without one."""
         return None if self._deadline is None else max(0.0, self._deadline - now)

@@ -48,7 +48,7 @@ class Resumption:
         self.paused: WorkflowPausedEvent | None = None
         self.text_lost = False
         self._breaks = 0
-        self._text = ""  # what was let through
+        self._pieces: list[str] = []  # the text that was let through
         self._behind: list[str] | None = None  # text behind a break, held back; None while nothing is missing
         self._snapshot = ""  # the answer as the server had stored it
         self._awaits_snapshot = False
@@ -132,7 +132,7 @@ class Resumption:
             self._behind.append(text)
             self._awaits_snapshot = False
             return ()
-        self._text += text
+        self._pieces.append(text)
         return (event,)
 
     def _on_replacement(self, event: MessageReplaceEvent | TextReplaceEvent) -> Sequence[Event]:
@@ -141,7 +141,7 @@ class Resumption:
             self._awaits_snapshot = False
             self._snapshot = text  # "" while a chatflow runs: its answer is stored at a pause and at the end
             return ()
-        self._text = text  # moderation: the whole answer, so nothing is missing any more
+        self._pieces = [text]  # moderation: the whole answer, so nothing is missing any more
         self._behind = None
         return (event,)
 
@@ -159,11 +159,11 @@ class Resumption:
 
     def _rest(self, wholes: Sequence[Any]) -> Sequence[Event] | None:
         """The text that was not let through, as one event; `None` when no candidate for the whole text fits."""
-        behind = "".join(self._behind or ())
+        said, behind = "".join(self._pieces), "".join(self._behind or ())
         for whole in wholes:
-            rest = missing_text(self._text, whole, behind) if isinstance(whole, str) else None
+            rest = missing_text(said, whole, behind) if isinstance(whole, str) else None
             if rest is not None:
-                self._text += rest
+                self._pieces.append(rest)
                 self._behind = []
                 return [self._said(rest)] if rest else ()
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -184,6 +185,15 @@ def test_a_hole_is_not_passed_off() -> None:
     run(joint, target, [started(), message("one")], [message("three"), over(answer="another")])
     assert joint.text_lost
     assert target.result().outputs == {"answer": "another"}
+
+
+def test_a_long_answer_costs_no_more_per_token() -> None:
+    """A text that is put together anew with every token takes half a minute here."""
+    joint, token = Resumption(), message("hello ")
+    began = time.process_time()
+    for _ in range(200_000):
+        joint.admit(token)
+    assert time.process_time() - began < 5
 
 
 def test_a_failed_run_needs_no_text() -> None:
