@@ -20,8 +20,12 @@ def run_body(*, inputs: Mapping[str, Any] | None, user: str, files: Sequence[Fil
     """The fields every generating request has.
 
     Raises:
-        InvalidArgument: Inputs that are no mapping, or local files that were not uploaded.
+        InvalidArgument: Inputs that are no mapping, files that are none, or local files that were not uploaded.
     """
+    if isinstance(files, FileInput) or not all(isinstance(file, FileInput) for file in files or ()):
+        raise InvalidArgument(
+            "files takes a list of FileInput, such as FileInput.from_path(Path(…)), or .as_input() of an upload; text is no path"
+        )
     body: JsonObject = {
         "inputs": wire_inputs(inputs),
         "response_mode": response_mode,

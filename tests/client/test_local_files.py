@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from dify_integrations import AsyncDify, FileInput, InvalidArgument, PayloadTooLarge, TooManyRequests
 from dify_integrations.core.retry import RetryPolicy
 from dify_integrations.local import App, LocalDify, Node, Outputs, Pause, Text, Turn
+from dify_integrations.models.files import UploadedFile
 from tests.faults.server import FaultServer, keep
 from tests.faults.sides import Side
 from tests.faults.wire import CHAT, answer, chunk, head
@@ -81,6 +82,9 @@ def test_nothing_is_uploaded_for_a_run_that_cannot_be_sent(side: Side) -> None:
             dify.chat.stream("", conversation_id="x")
         with pytest.raises(InvalidArgument):
             dify.workflows.stream({"file": note}, workflow_id="..")
+        for files in ("photo.png", ["photo.png"], note, [None], [UploadedFile(id="up", name="a.png", size=1)]):
+            with pytest.raises(InvalidArgument, match="files takes a list of FileInput"):
+                dify.chat.stream("hi", files=cast("Any", files))
 
     with LocalDify() as server:
         side.run(body, server.base_url, api_key="app-x")
