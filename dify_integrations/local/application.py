@@ -15,6 +15,7 @@ from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .ages import known
+from .older import Older
 from .replies import ApiError, crash, no_such_page
 from .routes import (
     annotating,
@@ -81,12 +82,12 @@ def build(state: State) -> ASGIApp:
     inside = Mount("/v1", app=Router(routes, redirect_slashes=False))
     app = Starlette(routes=[inside, *files.OUTSIDE], exception_handlers=handlers)
     app.state.local = state
-    return Recorder(app, state)
+    return Recorder(Older(app, state) if state.version.is_old else app, state)
 
 
 async def _refusal(request: Request, error: Exception) -> Response:
     known_error = error if isinstance(error, ApiError) else crash()
-    return known_error.response(old=request.app.state.local.version.number < (1, 0, 0))
+    return known_error.response(old=request.app.state.local.version.is_old)
 
 
 async def _http_error(_: Request, error: Exception) -> Response:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .apps import App
-from .replies import invalid
+from .replies import ApiError, invalid
 from .state import State
 
 FILE_TYPES = ("image", "document", "audio", "video", "custom")
@@ -102,6 +102,8 @@ def checked_files(state: State, app: App, files: Any, user: str) -> list[dict[st
     Raises:
         ApiError: 400 `invalid_param` for an unknown type, a foreign upload or too many images.
     """
+    if state.version.is_old:
+        _check_as_before(files)
     if not app.files or not isinstance(files, list):
         return []
     kept = [file for file in files if isinstance(file, dict) and _complete(file)]
@@ -112,6 +114,18 @@ def checked_files(state: State, app: App, files: Any, user: str) -> list[dict[st
     if sum(file["type"] == "image" for file in kept) > 3:
         raise invalid("Number of image files exceeds the maximum limit 3")
     return kept
+
+
+def _check_as_before(files: Any) -> None:
+    """0.15 refuses what was skipped later."""
+    if files and not isinstance(files, list):
+        raise ApiError(500, "internal_server_error", "The server encountered an internal error.")
+    for file in files or []:
+        method = file.get("transfer_method")
+        if method not in {"local_file", "remote_url"}:
+            raise invalid(f"No matching enum found for value '{method}'")
+        if not _complete(file):
+            raise invalid("Invalid file url")
 
 
 def _check_upload(state: State, file: Mapping[str, Any], user: str) -> None:

@@ -24,17 +24,21 @@ _NOT_FOUND_PAGE = """<!doctype html>
 class ApiError(Exception):
     """A refusal with Dify's envelope."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, *, argument: tuple[str, str] | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        # The argument that is wrong and what 0.15 says about it.
+        self.argument = argument
 
     def response(self, *, old: bool = False) -> Response:
         """The envelope as a response; 0.15 (`old`) tells no status of a crash and asks for no scheme."""
         body = {"code": self.code, "message": self.message, "status": self.status}
         if old and self.code == "unknown":
             del body["status"]
+        if old and self.argument is not None:
+            body = {"code": self.code, "message": self.argument[1], "params": self.argument[0]}
         headers = {"WWW-Authenticate": 'Bearer realm="api"'} if self.status == 401 and not old else None
         return answer(body, status=self.status, headers=headers)
 
@@ -49,20 +53,41 @@ def not_found(message: str) -> ApiError:
     return ApiError(404, "not_found", message)
 
 
+def no_part() -> ApiError:
+    """400 for a form without the part that is asked for by name."""
+    return ApiError(400, "bad_request_key_error", "The browser (or proxy) sent a request that this server could not understand.")
+
+
 def crash() -> ApiError:
     """What an uncaught exception of the server looks like."""
     return ApiError(500, "unknown", "Internal Server Error")
 
 
-def schema_error(model: str, problems: list[tuple[str, str, str, Any]]) -> ApiError:
-    """400 with the text pydantic gives: (field, sentence, error type, input) for every problem."""
+def schema_error(model: str, problems: list[tuple[str, str, str, Any]], *, parsed: bool = True) -> ApiError:
+    """400 with the text pydantic gives: (field, sentence, error type, input) for every problem.
+
+    On 0.15 it is an argument parser (`parsed`) that tells of the first one, but for what was a schema already.
+    """
     lines = [f"{len(problems)} validation error{'s' if len(problems) > 1 else ''} for {model}"]
     for field, sentence, kind, value in problems:
         shown = repr(value)
         shown = shown if len(shown) <= 50 else f"{shown[:25]}...{shown[-24:]}"
         lines += [field, f"  {sentence} [type={kind}, input_value={shown}, input_type={type(value).__name__}]"]
         lines.append(f"    For further information visit https://errors.pydantic.dev/2.12/v/{kind}")
-    return invalid("\n".join(lines))
+    field, sentence, kind, value = problems[0]
+    argument = (field, _old_sentence(sentence, kind, value)) if parsed else None
+    return ApiError(400, "invalid_param", "\n".join(lines), argument=argument)
+
+
+def _old_sentence(sentence: str, kind: str, value: Any) -> str:
+    """What the argument parser of 0.15 says of a problem."""
+    if kind == "missing":
+        return "Missing required parameter in the JSON body"
+    if kind in {"less_than_equal", "greater_than_equal"}:
+        return f"Invalid argument: {value}. argument must be within the range 1 - 100"
+    if kind == "value_error":
+        return f"{value} is not a valid uuid."
+    return f"{value} is not a valid choice" if kind == "literal_error" else sentence
 
 
 def answer(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:

@@ -23,6 +23,11 @@ class ServerVersion:
         return numbers(self.text)
 
     @property
+    def is_old(self) -> bool:
+        """0.15, which writes nearly everything otherwise: see `older`."""
+        return self.number < (1, 0, 0)
+
+    @property
     def relays(self) -> bool:
         """Chatflow and workflow streams come through the relay: a ping at once, no 4xx for bad input."""
         return self.number >= (1, 13, 0)

@@ -72,7 +72,7 @@ def chat_script(turn: Turn) -> Iterator[Say]:
 def moderated_script(turn: Turn) -> Iterator[Say]:
     """The first chat app when its moderation looks at what is written."""
     yield from FEW_WORDS
-    if "[[tokens:120]]" in turn.query:
+    if re.search(r"\[\[tokens:(120|500)\]\]", turn.query):
         yield Replace("Moderated.")
 
 
@@ -94,7 +94,7 @@ def agent_without_files(turn: Turn) -> Iterator[Say]:
 
 def agent_with_files(turn: Turn) -> Iterator[Say]:
     """The agent on a server where speech is a file as well."""
-    yield from _agent(turn, {"tts"})
+    yield from _agent(turn, {"tts", "qrcode_generator"})
 
 
 def _agent(turn: Turn, drawing: set[str]) -> Iterator[Say]:
@@ -207,6 +207,12 @@ VARIABLES = [
     Variable("profile", "object", {"plan": "free"}, "a profile object"),
 ]
 DOCS = Dataset("lab", {"refunds.txt": "The refund policy of the lab: thirty days. Hello, hi, look, what is this?"})
+TOPICS = {
+    "cats": "Cats sleep sixteen hours a day. A cat purrs when it is content.",
+    "rust": "Rust is a language with a borrow checker.",
+    "coffee": "Coffee is a brewed drink.",
+}
+CATS = Dataset("cats", TOPICS)
 
 _OPENING = {"opening_statement": "Hi {{name}}, I am the lab chat app.", "opening_questions": ["What can you do?", "Tell me a joke"]}
 

@@ -7,8 +7,9 @@ import pytest
 from tests.local.replaying import Scenario, play
 from tests.local.scenarios.chats import CHATS
 from tests.local.scenarios.flows import FLOWS
+from tests.local.scenarios.old import OLD
 
 
-@pytest.mark.parametrize("scenario", [*CHATS, *FLOWS], ids=str)
+@pytest.mark.parametrize("scenario", [*CHATS, *FLOWS, *OLD], ids=str)
 def test_a_recording_is_answered_as_recorded(scenario: Scenario) -> None:
     play(scenario)

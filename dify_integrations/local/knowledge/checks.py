@@ -81,7 +81,7 @@ class Fields:
             name, sentence, kind, value = self._problems[0]
             missing = "Missing required parameter in the JSON body"
             raise ArgumentError(name, missing if kind == "missing" else f"{value} is not a valid choice. {sentence}")
-        raise schema_error(self._model, self._problems)
+        raise schema_error(self._model, self._problems, parsed=False)
 
 
 def _many(count: int, thing: str) -> str:

@@ -79,6 +79,7 @@ def _file_upload(app: App) -> dict[str, Any]:
         return {"image": {"enabled": app.files, "number_limits": 3, "detail": "high", "transfer_methods": methods}}
     if not app.files:
         return {"enabled": False}
+    image = {"enabled": True, "number_limits": 3, "detail": "high", "transfer_methods": methods}
     return {
         "enabled": True,
         "number_limits": 3,
@@ -86,7 +87,7 @@ def _file_upload(app: App) -> dict[str, Any]:
         "allowed_file_types": list(FILE_TYPES),
         "allowed_file_extensions": [".bin"],
         "allowed_file_upload_methods": methods,
-        "image": {"enabled": True, "number_limits": 3, "detail": "high", "transfer_methods": methods},
+        **({} if app.is_flow else {"image": image}),
         "fileUploadConfig": {**_LIMITS, "batch_count_limit": 5, "workflow_file_upload_limit": 10},
     }
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from ..apps import App
-from ..replies import ApiError, answer, invalid
+from ..replies import ApiError, answer, invalid, no_part
 from ..speech import spoken, transcript
 from .access import app_of, json_body, state_of
 
@@ -22,15 +24,15 @@ async def to_text(request: Request) -> Response:
     async with request.form() as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
-            text = "The browser (or proxy) sent a request that this server could not understand."
-            raise ApiError(400, "bad_request_key_error", text)
-        return answer({"text": transcript(await _audio(app, file))})
+            raise no_part()
+        kinds = (*_TYPES, "mpeg") if state_of(request).version.is_old else _TYPES
+        return answer({"text": transcript(await _audio(app, file, kinds))})
 
 
-async def _audio(app: App, file: UploadFile) -> bytes:
+async def _audio(app: App, file: UploadFile, kinds: Sequence[str]) -> bytes:
     if app.speech == "off":
         raise invalid("Speech to text is not enabled")
-    if file.content_type not in {f"audio/{kind}" for kind in _TYPES}:
+    if file.content_type not in {f"audio/{kind}" for kind in kinds}:
         raise ApiError(415, "unsupported_audio_type", "Audio type not allowed.")
     audio = await file.read()
     if len(audio) > _LARGEST:

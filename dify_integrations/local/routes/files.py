@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from ..datasets import NAMESPACE
 from ..people import DEFAULT_USER
-from ..replies import ApiError, answer, invalid, not_found
+from ..replies import ApiError, answer, invalid, no_part, not_found
 from ..signing import admits, signed
 from ..state import State, Upload
 from .access import app_of, state_of
@@ -27,7 +27,9 @@ async def upload(request: Request) -> Response:
     async with request.form() as form:
         files = [part for part in form.getlist("file") if isinstance(part, UploadFile)]
         if not files:
-            raise ApiError(400, "no_file_uploaded", "Please upload your file.")
+            raise no_part() if state.version.is_old else ApiError(400, "no_file_uploaded", "Please upload your file.")
+        if len({name for name, part in form.multi_items() if isinstance(part, UploadFile)}) > 1:
+            raise ApiError(400, "too_many_files", "Only one file is allowed.")
         user = form.get("user")
         stored = await _stored(state, files[0], user if isinstance(user, str) and user else DEFAULT_USER)
     state.uploads[stored.id] = stored
@@ -55,7 +57,7 @@ def shown(state: State, stored: Upload) -> dict[str, object]:
         **reference,
         "name": stored.name,
         "size": len(stored.content),
-        "extension": stored.name.rsplit(".", 1)[1].lower() if "." in stored.name else "",
+        "extension": _extension(state, stored.name),
         "mime_type": stored.mime_type,
         "created_by": state.user_id(stored.user),
         "created_at": stored.created_at,
@@ -67,6 +69,13 @@ def shown(state: State, stored: Upload) -> dict[str, object]:
         "conversation_id": None,
         "file_key": None,
     }
+
+
+def _extension(state: State, name: str) -> str:
+    if "." not in name:
+        # 0.15 takes what follows the last dot, or all.
+        return name if state.version.is_old else ""
+    return name.rsplit(".", 1)[1].lower()
 
 
 async def preview(request: Request) -> Response:
