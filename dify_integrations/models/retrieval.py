@@ -192,16 +192,14 @@ class RetrievalModel(RequestModel):
 
         Returns:
             The settings; Dify's defaults where it has none. An `economy` knowledge base gets `keyword_search`, the one
-            method it answers, whatever it has saved.
-
-        Raises:
-            InvalidArgument: A saved setting that this version cannot send.
+            method it answers, whatever it has saved. A method that only newer servers know is sent back as it is.
         """
         saved = dataset.retrieval_model_dict
         values: dict[str, Any] = _filled(saved.model_dump()) if saved else {}
         if dataset.indexing_technique == "economy":
             values["search_method"] = "keyword_search"
-        return cls.model_validate(values)
+        words = {name: values.pop(name) for name in ("search_method", "reranking_mode") if name in values}
+        return cls.model_validate(values).model_copy(update=words)
 
 
 def _filled(values: dict[str, Any]) -> dict[str, Any]:

@@ -235,11 +235,16 @@ def test_settings_of_an_economy_knowledge_base() -> None:
     assert RetrievalModel.from_dataset(Dataset.model_validate(card)).search_method == "keyword_search"
 
 
-def test_settings_this_version_cannot_send() -> None:
-    """Better than another search than the one that was saved."""
-    card = {"id": "d", "name": "n", "retrieval_model_dict": {"search_method": "telepathy"}}
+def test_settings_only_a_newer_server_knows(side: Side) -> None:
+    """Its own words go back to it as they are, through a change too; what people write is checked all the same."""
+    saved = {"search_method": "telepathy", "reranking_mode": "by_heart", "top_k": 4, "new_switch": True}
+    card = {"id": "d", "name": "n", "retrieval_model_dict": saved}
+    changed = RetrievalModel.from_dataset(Dataset.model_validate(card)).model_copy(update={"top_k": 9})
+    sent = body_of(side, retrieval_model=changed)["retrieval_model"]
+    assert sent == {**saved, "top_k": 9, "reranking_enable": False, "score_threshold_enabled": False}
+    method: Any = "telepathy"
     with pytest.raises(InvalidArgument, match="RetrievalModel.search_method"):
-        RetrievalModel.from_dataset(Dataset.model_validate(card))
+        RetrievalModel(search_method=method)
 
 
 # --- what comes back ---
