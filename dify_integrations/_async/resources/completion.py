@@ -98,5 +98,8 @@ class AsyncCompletion:
         Args:
             task_id: From any event.
             user: The text's user.
+
+        Raises:
+            InvalidArgument: No task id or no user.
         """
         await self._transport.send(operations.stop(task_id, user=self._transport.settings.user_for(user)))

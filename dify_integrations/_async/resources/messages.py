@@ -35,6 +35,7 @@ class AsyncMessages:
 
         Raises:
             NotFound: Unknown conversation or `first_id`.
+            InvalidArgument: No conversation or no user, or another limit.
         """
         name = self._transport.settings.user_for(user)
         return await self._transport.send(operations.page(conversation_id, user=name, first_id=first_id, limit=limit))

@@ -157,6 +157,9 @@ class AsyncWorkflows:
         Args:
             task_id: From any event.
             user: Required by the API, not compared with the run's.
+
+        Raises:
+            InvalidArgument: No task id or no user.
         """
         await self._transport.send(operations.stop(task_id, user=self._transport.settings.user_for(user)))
 

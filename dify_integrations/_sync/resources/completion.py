@@ -99,5 +99,8 @@ class Completion:
         Args:
             task_id: From any event.
             user: The text's user.
+
+        Raises:
+            InvalidArgument: No task id or no user.
         """
         self._transport.send(operations.stop(task_id, user=self._transport.settings.user_for(user)))

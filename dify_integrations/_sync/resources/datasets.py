@@ -289,7 +289,7 @@ class Datasets:
             Records, best first.
 
         Raises:
-            InvalidArgument: An empty query.
+            InvalidArgument: An empty query, or one string for `attachment_ids`.
             BadRequest: Among others for a longer query, or before the knowledge base is indexed.
             ProviderError: The embedding or reranking model is not set up, or failed.
             NotFound: No such knowledge base.

@@ -36,6 +36,7 @@ class Messages:
 
         Raises:
             NotFound: Unknown conversation or `first_id`.
+            InvalidArgument: No conversation or no user, or another limit.
         """
         name = self._transport.settings.user_for(user)
         return self._transport.send(operations.page(conversation_id, user=name, first_id=first_id, limit=limit))

@@ -158,6 +158,9 @@ class Workflows:
         Args:
             task_id: From any event.
             user: Required by the API, not compared with the run's.
+
+        Raises:
+            InvalidArgument: No task id or no user.
         """
         self._transport.send(operations.stop(task_id, user=self._transport.settings.user_for(user)))
 
