@@ -198,7 +198,7 @@ class RetrievalModel(RequestModel):
         values: dict[str, Any] = _filled(saved.model_dump()) if saved else {}
         if dataset.indexing_technique == "economy":
             values["search_method"] = "keyword_search"
-        words = {name: values.pop(name) for name in ("search_method", "reranking_mode") if name in values}
+        words: dict[str, Any] = {name: values.pop(name) for name in ("search_method", "reranking_mode") if name in values}
         return cls.model_validate(values).model_copy(update=words)
 
 
