@@ -134,9 +134,3 @@ def test_inputs_and_files_of_a_call_are_sent(serve: Serve) -> None:
         ("image", "https://files.example/a.png"),
         ("document", "https://files.example/b.pdf"),
     ]
-
-
-def test_content_that_must_be_uploaded_is_refused_with_advice(serve: Serve) -> None:
-    content: Any = [{"type": "image", "base64": "AAAA", "mime_type": "image/png"}]
-    with pytest.raises(InvalidArgument, match=r"upload other content with dify\.files\.upload"):
-        serve([Text("yes")]).chat().invoke([HumanMessage(content)])

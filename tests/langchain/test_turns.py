@@ -63,8 +63,9 @@ def test_what_others_thought_is_not_said() -> None:
     assert part.text == "Yes."
 
 
-@pytest.mark.parametrize("url", ["data:image/png;base64,AA", "file:///etc/passwd", "/etc/passwd"])
-def test_local_and_inline_content_is_refused(url: str) -> None:
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "/etc/passwd"])
+def test_files_of_this_machine_are_refused(url: str) -> None:
+    """Check 12: what a message says is never opened as a path."""
     with pytest.raises(InvalidArgument, match="must be an http"):
         parts_of([HumanMessage([{"type": "image_url", "image_url": {"url": url}}])])
 

@@ -1,0 +1,154 @@
+"""Files inside messages: every shape in use becomes the same upload, addresses stay addresses, nonsense is refused."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+from dify_integrations import FileInput, InvalidArgument
+from dify_integrations.bridge import inline
+from langchain_dify._turns import parts_of
+from tests.langchain.conftest import Serve
+
+PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452")
+IMAGE = base64.b64encode(PNG).decode()
+PDF = b"%PDF-1.4 hello"
+DOCUMENT = base64.b64encode(PDF).decode()
+WAV = base64.b64encode(b"RIFFwave").decode()
+
+INLINE: dict[str, tuple[dict[str, Any], tuple[str, str, bytes]]] = {
+    "v1 image": ({"type": "image", "base64": IMAGE, "mime_type": "image/png"}, ("image", "image.png", PNG)),
+    "v0 image": (
+        {"type": "image", "source_type": "base64", "data": IMAGE, "mime_type": "image/png"},
+        ("image", "image.png", PNG),
+    ),
+    "data url": ({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{IMAGE}"}}, ("image", "image.png", PNG)),
+    "data url, short": ({"type": "image_url", "image_url": f"data:image/png;base64,{IMAGE}"}, ("image", "image.png", PNG)),
+    "openai responses": ({"type": "input_image", "image_url": f"data:image/png;base64,{IMAGE}"}, ("image", "image.png", PNG)),
+    "anthropic image": (
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": IMAGE}},
+        ("image", "image.png", PNG),
+    ),
+    "google": ({"type": "media", "mime_type": "image/png", "data": PNG}, ("image", "file.png", PNG)),
+    "v1 file": ({"type": "file", "base64": DOCUMENT, "mime_type": "application/pdf"}, ("document", "file.pdf", PDF)),
+    "v1 file, named": (
+        {"type": "file", "base64": DOCUMENT, "mime_type": "application/pdf", "extras": {"filename": "../a b.pdf"}},
+        ("document", "a b.pdf", PDF),
+    ),
+    "openai file": (
+        {"type": "file", "file": {"file_data": f"data:application/pdf;base64,{DOCUMENT}", "filename": "r.pdf"}},
+        ("document", "r.pdf", PDF),
+    ),
+    "anthropic document": (
+        {"type": "document", "source": {"type": "base64", "media_type": "application/pdf", "data": DOCUMENT}},
+        ("document", "file.pdf", PDF),
+    ),
+    "data url of words": ({"type": "file", "url": "data:text/plain,hi%20there"}, ("document", "file.txt", b"hi there")),
+    "v1 audio": ({"type": "audio", "base64": WAV, "mime_type": "audio/wav"}, ("audio", "audio.wav", b"RIFFwave")),
+    "openai audio": ({"type": "input_audio", "input_audio": {"data": WAV, "format": "wav"}}, ("audio", "audio.wav", b"RIFFwave")),
+}
+
+
+@pytest.mark.parametrize("name", INLINE)
+def test_content_inside_a_message_becomes_a_file(name: str) -> None:
+    """Check 12: base64 image, data-URL PDF and audio in the shapes of both generations and three providers."""
+    block, expected = INLINE[name]
+    (part,) = parts_of([HumanMessage([{"type": "text", "text": "See:"}, block])])
+    assert [(file.type, file.filename, file.content) for file in part.files] == [expected]
+    assert part.text == "See:"
+
+
+WORDS: dict[str, dict[str, Any]] = {
+    "v1": {"type": "text-plain", "text": "words", "mime_type": "text/plain"},
+    "v0": {"type": "file", "source_type": "text", "text": "words"},
+    "anthropic": {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "words"}},
+    "anthropic blocks": {"type": "document", "source": {"type": "content", "content": [{"type": "text", "text": "words"}]}},
+    "openai": {"type": "input_text", "text": "words"},
+}
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_words_in_the_shape_of_files_stay_words(name: str) -> None:
+    (part,) = parts_of([HumanMessage([WORDS[name]])])
+    assert (part.text, part.files) == ("words", ())
+
+
+def test_tool_result_inside_a_message() -> None:
+    """As Anthropic's integration keeps them."""
+    call = AIMessage("", tool_calls=[{"name": "look", "args": {}, "id": "c1"}])
+    image = {"type": "image", "base64": IMAGE, "mime_type": "image/png"}
+    result = {"type": "tool_result", "tool_use_id": "c1", "content": [{"type": "text", "text": "seen"}, image], "is_error": True}
+    _, part = parts_of([call, HumanMessage([result])])
+    assert 'name="look"' in part.text and 'status="error"' in part.text and "seen" in part.text
+    assert [file.type for file in part.files] == ["image"]
+
+
+def test_files_of_tools_are_sent_and_those_of_answers_are_not() -> None:
+    image = {"type": "image", "base64": IMAGE, "mime_type": "image/png"}
+    answer, tool = parts_of([AIMessage(["Look: ", image]), ToolMessage([image], tool_call_id="c1")])
+    assert (answer.text, answer.files) == ("Look: ", ()) and len(tool.files) == 1
+
+
+def test_file_objects_may_stand_in_a_block() -> None:
+    given = FileInput.from_bytes(PDF, "a.pdf")
+    (part,) = parts_of([HumanMessage([{"type": "file", "file": given}])])
+    assert part.files == (given,)
+
+
+NONSENSE: dict[str, tuple[dict[str, Any], str]] = {
+    "no base64": ({"type": "image", "base64": "%%%", "mime_type": "image/png"}, "not base64"),
+    "empty": ({"type": "file", "url": "data:text/plain,"}, "empty"),
+    "no type": ({"type": "file", "base64": DOCUMENT}, "mime_type"),
+    "no comma": ({"type": "image_url", "image_url": {"url": "data:image/png;base64"}}, "no comma"),
+    "nothing": ({"type": "image"}, "must be an http"),
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_nonsense_is_refused_before_anything_is_sent(name: str) -> None:
+    block, reason = NONSENSE[name]
+    with pytest.raises(InvalidArgument, match=reason):
+        parts_of([HumanMessage([block])])
+
+
+@pytest.mark.parametrize("block", [{"base64": "A" * 200}, {"data": b"A" * 150}], ids=["base64", "bytes"])
+def test_too_much_is_refused_before_it_is_decoded(block: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inline, "LIMIT_BYTES", 100)
+    with pytest.raises(InvalidArgument, match=r"files\.upload"):
+        parts_of([HumanMessage([{"type": "image", "mime_type": "image/png", **block}])])
+
+
+def message() -> HumanMessage:
+    return HumanMessage(
+        [
+            {"type": "text", "text": "What is this?"},
+            {"type": "image", "base64": IMAGE, "mime_type": "image/png"},
+            {"type": "image", "base64": IMAGE, "mime_type": "image/png"},
+            {"type": "image_url", "image_url": {"url": "https://pictures.example/cat.png"}},
+        ]
+    )
+
+
+def sent(body: Any) -> list[tuple[str, str]]:
+    return [(file["type"], file["transfer_method"]) for file in body["files"]]
+
+
+def test_files_are_uploaded_on_the_way(serve: Serve) -> None:
+    """Check 12: equal bytes are uploaded once, as the call's user; an address stays one."""
+    served = serve()
+    served.chat("chat").invoke([message()], user="bob")
+    uploads = [request for request in served.server.requests if request.path.endswith("/files/upload")]
+    assert len(uploads) == 1
+    (body,) = served.bodies()
+    assert (body["query"], body["user"]) == ("What is this?", "bob")
+    assert sent(body) == [("image", "local_file"), ("image", "local_file"), ("image", "remote_url")]
+
+
+@pytest.mark.anyio
+async def test_files_are_uploaded_on_the_async_way(serve: Serve) -> None:
+    served = serve()
+    assert [chunk async for chunk in served.chat("chat").astream([message()])]
+    assert sent(served.bodies()[0]) == [("image", "local_file"), ("image", "local_file"), ("image", "remote_url")]
