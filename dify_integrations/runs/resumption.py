@@ -111,17 +111,23 @@ class Resumption:
 
         Args:
             stored: A chatflow's answer as its history has it. The run's outputs hold what the model said, also where
-                moderation has replaced it.
+                moderation has replaced it, so that without the history no text is taken from them that was not sent.
         """
         end = self.finished
         if end is None:
             return [*(self._rest([stored, self._snapshot]) or ()), self.paused] if self.paused is not None else ()
-        answer = stored or (end.outputs or {}).get("answer") if self._chat else _streamed(end.outputs or {})
-        rest = self._rest([answer, *([self._snapshot] if self._chat else [])])
+        rest = self._rest(self._answers(end, stored) if self._chat else [_streamed(end.outputs or {})])
         if rest is None and stored:
             rest = [MessageReplaceEvent({"event": MessageReplaceEvent.name, **self._ids, "answer": stored})]
         self.text_lost = rest is None and end.status in ("succeeded", "partial-succeeded")
         return [*(rest or ()), *([self._message_end] if self._message_end else []), end]
+
+    def _answers(self, end: WorkflowFinishedEvent, stored: str | None) -> list[Any]:
+        """What may be a chatflow's whole answer."""
+        answer = (end.outputs or {}).get("answer")
+        behind = "".join(self._behind or ())
+        nothing_lost = answer in ("".join(self._pieces) + behind, behind)  # newer servers send a run's log from its beginning
+        return [stored or (answer if nothing_lost else None), self._snapshot or None]
 
     @property
     def _chat(self) -> bool:

@@ -79,6 +79,7 @@ def test_a_chatflow_says_all_of_its_text_once(before: list[str], lost: list[str]
             over(answer="" if detail else whole),
         ],
         detail=remembered,
+        stored=whole,
     )
     assert text_of(items) == target.result().text == whole
     assert not joint.text_lost
@@ -154,6 +155,16 @@ def test_moderation_during_a_break() -> None:
     assert (target.result().text, target.result().text_replaced, joint.text_lost) == ("No.", True, False)
 
 
+def test_without_the_history_only_what_was_sent() -> None:
+    """The outputs of a chatflow hold what moderation has taken back during the break."""
+    joint, target = Resumption(), fold()
+    run(joint, target, [started(), message("bad ")], [over(answer="bad worse")])
+    assert (target.result().text, joint.text_lost) == ("bad ", True)
+    joint, target = Resumption(), fold()
+    run(joint, target, [started(), message("all ")], [message("of it"), over(answer="all of it")])
+    assert (target.result().text, joint.text_lost) == ("all of it", False)
+
+
 def test_outputs_of_every_kind() -> None:
     """As 1.14 streams them; of a file's link nobody knows the signature."""
     outputs: dict[str, Any] = {"text": "a", "none": None, "yes": True, "list": [0, "x", None], "object": {"k": "ü"}, "number": 1.5}
@@ -216,7 +227,7 @@ def test_a_running_detail_confirms_nothing() -> None:
     """The server's memory may lag behind its own stream."""
     joint, target = Resumption(), fold()
     lagging = WorkflowRun(id="r", status="running")
-    run(joint, target, [started(), message("a")], [over(answer="ab")], detail=lagging)
+    run(joint, target, [started(), message("a")], [message("b"), over(answer="ab")], detail=lagging)
     assert (target.result().status, target.result().text) == ("succeeded", "ab")
 
 

@@ -76,7 +76,8 @@ def test_most_texts_can_be_made_whole() -> None:
         told = events(recording)  # type: ignore[arg-type]
         finish = next(number for number, event in enumerate(told) if event.name == "workflow_finished")
         joint = Resumption()
-        list(_broken(joint, fold_for(recording), told[: finish // 2], told[finish : finish + 1]))  # type: ignore[arg-type]
+        stored = whole(recording).text  # type: ignore[arg-type]
+        list(_broken(joint, fold_for(recording), told[: finish // 2], told[finish : finish + 1], stored))  # type: ignore[arg-type]
         lost += joint.text_lost
     assert lost <= len(CASES) // 20, lost
 
