@@ -17,10 +17,7 @@ import sys
 from pathlib import Path
 
 MINORS = (10, 11, 12, 13)
-TESTS = [
-    f"tests/{name}"
-    for name in ("core", "events", "runs", "bridge", "operations", "client", "specification", "langchain", "llamaindex")
-]
+TESTS = [f"tests/{name}" for name in ("core", "events", "runs", "bridge", "operations", "client", "langchain", "llamaindex")]
 
 
 def interpreter(minor: int) -> str | None:
