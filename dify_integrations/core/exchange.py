@@ -82,7 +82,7 @@ def exchange(
             spelling = next(older, None)
             if spelling is None:
                 raise missing
-            operation = replace(operation, request=spelling)
+            operation, attempt = replace(operation, request=spelling), 0  # a question of its own, not a repetition
             continue
         if may_be_done and isinstance(outcome, Answer) and isinstance(error, NotFound) and operation.request.method == "DELETE":
             return replace(outcome, attempts=attempt)  # gone already: the attempt whose answer was lost did it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -139,7 +140,13 @@ def test_an_older_server_is_asked_in_its_own_words(lacks: Answer) -> None:
         ("POST", "/old"),
         ("POST", "/o_ld"),
     ]
-    assert answer.attempts == 3
+    assert answer.attempts == 1
+
+
+def test_an_older_spelling_has_retries_of_its_own() -> None:
+    """Asking in other words is no repetition."""
+    steps, answer = drive(replace(ELDER, repeatable=True), GONE, BUSY, BUSY, Answer(200, {}, b"{}"))
+    assert (len([step for step in steps if isinstance(step, Send)]), answer.attempts) == (4, 3)
 
 
 def test_a_server_that_has_none_of_the_addresses() -> None:
