@@ -6,8 +6,17 @@ except ImportError as error:
     raise ImportError('langchain_dify needs langchain-core: install with `pip install "dify-integrations[langchain]"`') from error
 
 from .chat_models import ChatDify
+from .history import DifyChatMessageHistory
 from .llms import DifyLLM
+from .loaders import DifyDocumentLoader
 from .retrievers import DifyRetriever
 from .tools import DifyWorkflowTool
 
-__all__ = ["ChatDify", "DifyLLM", "DifyRetriever", "DifyWorkflowTool"]
+__all__ = [
+    "ChatDify",
+    "DifyChatMessageHistory",
+    "DifyDocumentLoader",
+    "DifyLLM",
+    "DifyRetriever",
+    "DifyWorkflowTool",
+]
