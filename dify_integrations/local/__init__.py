@@ -16,7 +16,24 @@ from .apps import App, Script, Turn
 from .datasets import Dataset, Hit
 from .happenings import Cut, Drop, Gate, Raw, Silence, UntilFollowed, Wait
 from .pauses import Filled, Pause, Pauses
-from .says import Fail, File, Iteration, Node, Outputs, Reasoning, Replace, Retry, Say, Sources, Text, Tool, Tools, tokens
+from .says import (
+    Fail,
+    File,
+    Iteration,
+    Log,
+    Loop,
+    Node,
+    Outputs,
+    Reasoning,
+    Replace,
+    Retry,
+    Say,
+    Sources,
+    Text,
+    Tool,
+    Tools,
+    tokens,
+)
 from .server import LocalDify
 from .state import RecordedRequest, RecordedStop
 from .variables import Variable
@@ -33,6 +50,8 @@ __all__ = [
     "Hit",
     "Iteration",
     "LocalDify",
+    "Log",
+    "Loop",
     "Node",
     "Outputs",
     "Pause",

@@ -73,6 +73,8 @@ class AgentWriter(EasyWriter):
 class AgentAppWriter(EasyWriter):
     """One `message` with the whole answer; what happens before it is not told, and nothing is counted."""
 
+    error_fields = ("code", "message", "status")
+
     def __init__(self, run: Run) -> None:
         super().__init__(run)
         self._text = ""

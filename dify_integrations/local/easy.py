@@ -16,6 +16,8 @@ from .state import Message
 class EasyWriter:
     """`message` frames, then `message_end`."""
 
+    error_fields = ("code", "status", "message")
+
     def __init__(self, run: Run) -> None:
         if run.message is None:
             raise TypeError("A run without a message has no easy frames.")
@@ -130,7 +132,7 @@ class EasyWriter:
         self.failure = fail
         self.message.status, self.message.error = "error", fail.message
         head = {key: value for key, value in self.run.head.items() if key != "task_id"}
-        fields = {"code": fail.code, "status": fail.status, "message": fail.message}
+        fields = {name: getattr(fail, name) for name in self.error_fields}
         await self.run.channel.put(frames.data({"event": "error", **head, **fields}))
 
 

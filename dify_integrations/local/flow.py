@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import frames
+from .containers import iterate, loop
 from .details import shown_inputs, stored_inputs
 from .easy import sources
 from .ending import Ending, Said
-from .iteration import iterate
 from .message_files import file_name, suffix
-from .nodes import NodeTracker, OpenNode
+from .nodes import Lap, NodeTracker, OpenNode
 from .pauses import Filled, Pause, Pauses
 from .pausing import Pausing
 from .performing import mind
@@ -24,6 +24,8 @@ from .says import (
     Fail,
     File,
     Iteration,
+    Log,
+    Loop,
     Node,
     Outputs,
     Reasoning,
@@ -89,6 +91,8 @@ class FlowWriter:
             await self.node(say)
         elif isinstance(say, Iteration):
             await iterate(self, say)
+        elif isinstance(say, Loop):
+            await loop(self, say)
         elif isinstance(say, (Tool, Tools)):
             for call in (say,) if isinstance(say, Tool) else say.calls:
                 await self.node(_tool_node(call))
@@ -112,6 +116,8 @@ class FlowWriter:
             self.said.answer = say.text
             if self.run.message:
                 await self.run.send("message_replace", {"answer": say.text, "reason": say.reason})
+        elif isinstance(say, Log):
+            await self.nodes.log(say, self.send)
         elif isinstance(say, Retry):
             await self.nodes.retry(say.error, self.send)
         else:
@@ -138,10 +144,10 @@ class FlowWriter:
         if type != "start":
             await self._start_node()
 
-    async def node(self, node: Node, *, iteration: tuple[str, int] | None = None) -> OpenNode:
+    async def node(self, node: Node, *, lap: Lap | None = None) -> OpenNode:
         """Run a node from its first frame to its last."""
         await self.make_room(node.type)
-        opened = await self.nodes.start(node, self.send, iteration=iteration)
+        opened = await self.nodes.start(node, self.send, lap=lap)
         for say in node.inside:
             await self.say(say)
         await self.run.pause(node.duration_s)

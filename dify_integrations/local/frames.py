@@ -108,7 +108,14 @@ def retrieved(hit: Hit, position: int) -> JsonObject:
 
 
 def node_started(
-    execution_id: str, node_id: str, type: str, title: str, created_at: int, *, iteration_id: str | None = None
+    execution_id: str,
+    node_id: str,
+    type: str,
+    title: str,
+    created_at: int,
+    *,
+    iteration_id: str | None = None,
+    loop_id: str | None = None,
 ) -> JsonObject:
     """`data` of a `node_started` frame."""
     return {
@@ -123,7 +130,7 @@ def node_started(
         "created_at": created_at,
         "extras": {},
         "iteration_id": iteration_id,
-        "loop_id": None,
+        "loop_id": loop_id,
         "agent_strategy": None,
     }
 
@@ -157,5 +164,5 @@ def node_finished(
         "finished_at": finished_at,
         "files": [],
         "iteration_id": started["iteration_id"],
-        "loop_id": None,
+        "loop_id": started["loop_id"],
     }

@@ -8,11 +8,20 @@ from typing import Any
 
 from . import frames, words
 from .run import Run
-from .says import Node
+from .says import Log, Node
 
 SendData = Callable[[str, Mapping[str, Any]], Awaitable[None]]
 
 MODEL = {"model_provider": "local/scripted", "model_name": "local-dify"}
+
+
+@dataclass(frozen=True)
+class Lap:
+    """One pass of a container: its kind (`iteration` or `loop`), its node id, and which pass it is."""
+
+    kind: str
+    id: str
+    index: int
 
 
 @dataclass(eq=False)
@@ -24,7 +33,7 @@ class OpenNode:
     started: dict[str, Any]
     began: float
     implicit: bool
-    iteration: tuple[str, int] | None
+    lap: Lap | None
     inputs: dict[str, Any]
     outputs: dict[str, Any] | None
     # Its place in the run; a resumed run counts from 1 again. Live frames always say 1, snapshots say this.
@@ -55,18 +64,17 @@ class NodeTracker:
         """The innermost open node."""
         return self._open[-1] if self._open else None
 
-    async def start(
-        self, node: Node, send: SendData, *, implicit: bool = False, iteration: tuple[str, int] | None = None
-    ) -> OpenNode:
+    async def start(self, node: Node, send: SendData, *, implicit: bool = False, lap: Lap | None = None) -> OpenNode:
         """Send `node_started`."""
         node_id = node.id or node.type.replace("-", "_")
         title = node.title or node.type.replace("-", " ").capitalize()
         created_at, execution_id = self._run.state.now(), self._run.state.new_id("node")
+        inside = {kind: lap.id if lap and lap.kind == kind else None for kind in ("iteration", "loop")}
         started = frames.node_started(
-            execution_id, node_id, node.type, title, created_at, iteration_id=iteration[0] if iteration else None
+            execution_id, node_id, node.type, title, created_at, iteration_id=inside["iteration"], loop_id=inside["loop"]
         )
         outputs = None if node.outputs is None else dict(node.outputs)
-        opened = OpenNode(node, node_id, started, self._run.elapsed(), implicit, iteration, dict(node.inputs or {}), outputs)
+        opened = OpenNode(node, node_id, started, self._run.elapsed(), implicit, lap, dict(node.inputs or {}), outputs)
         self._open.append(opened)
         self.seen.append(opened)
         await self._begin(opened, send)
@@ -99,6 +107,24 @@ class NodeTracker:
             raise TypeError("Retry can only be said inside a Node.")
         node.retries += 1
         await send("node_retry", {**self._ended(node, "retry", error, {}, {}), "retry_index": node.retries})
+
+    async def log(self, line: Log, send: SendData) -> None:
+        """Send `agent_log` for the open node."""
+        node = self.current
+        if node is None:
+            raise TypeError("Log can only be said inside a Node.")
+        shown = {
+            "node_execution_id": node.started["id"],
+            "id": line.id or self._run.state.new_id("log"),
+            "label": line.label,
+            "parent_id": line.parent_id,
+            "error": line.error,
+            "status": line.status,
+            "data": dict(line.data),
+            "metadata": {},
+            "node_id": node.node_id,
+        }
+        await send("agent_log", shown)
 
     async def finish(self, send: SendData, node: OpenNode | None = None) -> None:
         """Send `node_finished` for the innermost open node, or for another one."""
@@ -174,6 +200,6 @@ class NodeTracker:
             metadata = {key: self.usage[key] for key in ("total_tokens", "total_price", "currency")}
         elif status == "succeeded" and node.node.type == "knowledge-retrieval":
             metadata = {"total_tokens": 0, "total_price": "0.0", "currency": "USD"}
-        if node.iteration:
-            metadata.update(iteration_id=node.iteration[0], iteration_index=node.iteration[1])
+        if node.lap:
+            metadata.update({f"{node.lap.kind}_id": node.lap.id, f"{node.lap.kind}_index": node.lap.index})
         return metadata or None

@@ -110,6 +110,38 @@ class Iteration:
 
 
 @dataclass(frozen=True)
+class Loop:
+    """A loop container: every round is the list of nodes run in it."""
+
+    title: str
+    rounds: Sequence[Sequence[Node]] = ()
+    inputs: Mapping[str, Any] | None = None
+    outputs: Mapping[str, Any] | None = None
+    id: str = "loop"
+
+
+@dataclass(frozen=True)
+class Log:
+    """A line of the log of the agent node around it: an `agent_log` frame.
+
+    Args:
+        label: What is logged.
+        data: What belongs to it.
+        status: `start`, `success` or `error`.
+        id: Said again with the same id it is the same line, in a new status; empty for a line of its own.
+        parent_id: The line it belongs below.
+        error: What went wrong.
+    """
+
+    label: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    status: str = "success"
+    id: str = ""
+    parent_id: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
 class Replace:
     """Everything said so far is replaced (output moderation)."""
 
@@ -149,6 +181,8 @@ Say = (
     | Node
     | Retry
     | Iteration
+    | Loop
+    | Log
     | Replace
     | Sources
     | Outputs

@@ -18,8 +18,11 @@ from dify_integrations.local import (
     Fail,
     File,
     Gate,
+    Iteration,
+    Loop,
     Node,
     Replace,
+    Retry,
     Say,
     Script,
     Sources,
@@ -230,7 +233,11 @@ def plain(**options: Any) -> App:
 
 def agent(script: Script = agent_script, **options: Any) -> App:
     """The agent."""
-    return App("Lab Agent", "agent-chat", script, speech="off", opening_statement="I am the lab agent.", **options)
+    names = ("current_time", "weekday", "timezone_conversion", "tts", "draw_cat")
+    icons = {name: f"http://127.0.0.1/{name}/icon" for name in names}
+    return App(
+        "Lab Agent", "agent-chat", script, tool_icons=icons, speech="off", opening_statement="I am the lab agent.", **options
+    )
 
 
 def completion(**options: Any) -> App:
@@ -253,3 +260,43 @@ def plain_chatflow(**options: Any) -> App:
 def workflow(script: Script = form_script, form: Any = WORKFLOW_FORM, name: str = "Lab Workflow", **options: Any) -> App:
     """One of the workflows."""
     return App(name, "workflow", script, form, suggested_questions=None, speech="off", **options)
+
+
+def new_agent(**options: Any) -> App:
+    """The app of mode `agent`."""
+    given = {
+        "opening_statement": "I am the new agent.",
+        "opening_questions": ["What can you do?"],
+        "suggested_questions": QUESTIONS,
+    }
+    return App("Lab New Agent", "agent", agent_script, files=False, **{**given, **options})
+
+
+def partial_script(turn: Turn) -> Iterator[Say]:
+    """The workflow that goes on after failures: with a default value, after retries, on a fail branch."""
+    boom = turn.inputs.get("boom") == "yes"
+    yield Node("start", "Start")
+    if boom:
+        yield Node("code", "Default value", outputs={"result": "x"}, status="exception", id="code_dv")
+        yield Node("code", "Fail branch", inside=[Retry(), Retry(), *FEW_WORDS], status="exception", id="code_fb")
+    else:
+        yield Node("code", "Default value", outputs={"result": "x"}, id="code_dv")
+    yield Node("end", "End")
+
+
+def items_script(turn: Turn) -> Iterator[Say]:
+    """The workflow of an iteration and a loop."""
+    yield Node("start", "Start")
+    yield Node("code", "Split")
+    items = str(turn.inputs.get("items")).split(",")
+    yield Iteration("Iteration", [[Node("llm", "Item", outputs={"text": item}, id="it_llm")] for item in items], id="iter")
+    yield Loop("Loop", [[Node("assigner", "Increment", id="inc")] for _ in range(3)])
+    yield Node("end", "End", inside=FEW_WORDS)
+
+
+def picture_script(turn: Turn) -> Iterator[Say]:
+    """The workflow that fetches a picture."""
+    yield Node("start", "Start")
+    yield Node("http-request", "Fetch", inside=FEW_WORDS)
+    yield PICTURE
+    yield Node("end", "End")

@@ -19,6 +19,21 @@ def _boom() -> App:
     return lab.workflow(lab.boom_script, [lab.field("text-input", "boom"), lab.field("text-input", "text")])
 
 
+def _partial() -> App:
+    return lab.workflow(lab.partial_script, [lab.field("text-input", "boom")])
+
+
+def _items() -> App:
+    return lab.workflow(lab.items_script, [lab.field("text-input", "items")])
+
+
+def _picture() -> App:
+    return lab.workflow(lab.picture_script, [lab.field("text-input", "topic")])
+
+
+EARLIER = "the lab had runs before"
+BRANCHES = "the recorded graph runs its branches at the same time"
+NO_VOICE = "a chatflow behind the relay is not read aloud here: its voice is lost in the middle there"
 INPUT_MODERATION = "a script cannot say that the question was refused before the graph"
 OUTPUT_MODERATION = "a script says a replacement after its node; here the moderation cut the node off"
 STOPPED_LATE = "there the graph heard of the stop at its end only, here at the next token"
@@ -28,6 +43,17 @@ WORKFLOW_IDS = {
     "b": "880ea45d-ce4d-428d-9928-7c9c792a2e99",
     "c": "71127790-a658-4a83-b896-7f7678faa526",
 }
+
+STILL_4XX = {
+    1: "Lab Chat",
+    **dict.fromkeys((4, 5, 7, 8), "Lab Chatflow Plain"),
+    6: "Unpublished",
+}
+
+
+def _unpublished() -> App:
+    return lab.workflow(name="Unpublished", published=False)
+
 
 FLOWS = [
     *same(
@@ -48,7 +74,7 @@ FLOWS = [
     *same(
         lab.plain_chatflow,
         """
-        bc:chatflow_moderation_output_replace b:chatflow_plain_auto_name bc:chatflow_plain_error_mid_stream
+        bc:chatflow_moderation_output_replace bc:chatflow_plain_2000_tokens b:chatflow_plain_auto_name bc:chatflow_plain_error_mid_stream
         b:chatflow_plain_multi_turn c:chatflow_plain_streaming c:chatflow_annotation_hit
         """,
     ),
@@ -84,7 +110,7 @@ FLOWS = [
     *row("abc", "workflow_run_detail", lab.workflow, lambda: lab.workflow(name="Other"), app_of={4: "Other"}),
     *same(
         _prompt,
-        "ac:workflow_default_response_mode ab:workflow_llm_error abc:workflow_llm_streaming abc:workflow_rate_limit abc:workflow_think bc:workflow_concurrent_streams",
+        "ac:workflow_default_response_mode ab:workflow_llm_error abc:workflow_llm_streaming abc:workflow_2000_tokens abc:workflow_rate_limit abc:workflow_think bc:workflow_concurrent_streams",
     ),
     *row("ab", "workflow_slow_pings", _prompt, options=lab.PINGS),
     *row("abc", "workflow_stop", _prompt, during={1: (0, "text_chunk")}),
@@ -96,5 +122,14 @@ FLOWS = [
         tolerated={"1 status": SOONER, "1 finished_at": SOONER},
     ),
     *same(_boom, "bc:workflow_fail_blocking ac:workflow_fail_streaming b:workflow_logs"),
-    *row("c", "workflow_unpublished", lambda: lab.workflow(published=False)),
+    *same(_partial, "ab:workflow_partial_streaming"),
+    *row("ab", "workflow_partial_blocking", _partial, tolerated={"2 has_more": EARLIER, "2 total": EARLIER}),
+    *same(_items, "abc:workflow_iteration_blocking"),
+    *same(_items, "ab:workflow_iteration_item_error abc:workflow_iteration_streaming", unordered={0: BRANCHES}),
+    *row("ac", "workflow_image_output", _picture),
+    *row("ab", "workflow_streaming_other_branch", lab.workflow),
+    *row("c", "relay_still_4xx", lab.workflow, lab.chat, lab.plain_chatflow, _unpublished, app_of=STILL_4XX),
+    *row("bc", "chatflow_tts_long", lambda: lab.plain_chatflow(speech="auto"), unordered={0: NO_VOICE}),
+    *row("c", "chatflow_moderation_input", lab.plain_chatflow, left_out={0: INPUT_MODERATION, 1: INPUT_MODERATION}),
+    *row("c", "workflow_unpublished", _unpublished),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dify_integrations.local import App
 from tests.local import lab, old_lab
 from tests.local.scenarios.rows import row, same
 
@@ -11,6 +12,12 @@ ELSEWHERE = "the files of a script are where it says"
 EARLIER = "the lab had conversations and runs before"
 SAME_SECOND = "real servers lose messages of one second between pages; LocalDify keeps them, so that tests can page"
 PROBED = {26: "lab-workflow", 27: "lab-workflow", 31: "lab-workflow", 33: "lab-workflow", 34: "lab-completion"}
+BRANCHES = "the recorded graph runs its branches at the same time"
+
+
+def _iterating() -> App:
+    return App("lab-iterating", "workflow", old_lab.items_script, old_lab.WORKFLOW_FORM)
+
 
 OLD = [
     *same(
@@ -20,7 +27,7 @@ OLD = [
         o:chat-empty-answer o:chat-empty-conversation-id o:chat-error-blocking o:chat-image-local-upload
         o:chat-image-remote-url o:chat-multi-turn o:chat-streaming o:chat-think o:chat-reasoning-content o:chat-unicode
         o:chat-unknown-conversation o:chat-provider-auth-error o:chat-provider-bad-request o:chat-provider-rate-limit
-        o:chat-foreign-conversation o:conversations o:feedbacks o:auth-missing o:index-root
+        o:chat-foreign-conversation o:chat-long-500-tokens o:conversations o:feedbacks o:auth-missing o:index-root
         o:app-endpoints-absent o:files-upload
         """,
     ),
@@ -106,7 +113,7 @@ OLD = [
         old_lab.chatflow,
         """
         o:advanced-chat-blocking o:advanced-chat-error o:advanced-chat-files o:advanced-chat-rate-limit
-        o:advanced-chat-streaming o:advanced-chat-think
+        o:advanced-chat-long-500-tokens o:advanced-chat-streaming o:advanced-chat-think
         """,
     ),
     *row("o", "advanced-chat-multi-turn", old_lab.chatflow, tolerated={"3 data": EARLIER, "3 has_more": EARLIER}),
@@ -115,9 +122,16 @@ OLD = [
     *row("o", "advanced-chat-stop", old_lab.chatflow, during={1: (0, "message")}),
     *same(
         old_lab.workflow,
-        "o:workflow-blocking o:workflow-default-mode o:workflow-files o:workflow-missing-params o:workflow-streaming",
+        "o:workflow-blocking o:workflow-default-mode o:workflow-files o:workflow-long-500-tokens o:workflow-missing-params o:workflow-streaming",
     ),
     *same(old_lab.failing, "o:workflow-fail-blocking o:workflow-fail-llm o:workflow-fail-streaming"),
+    *row("o", "workflow-iteration-streaming", _iterating, unordered={0: BRANCHES}),
+    *row(
+        "o",
+        "workflow-logs",
+        old_lab.workflow,
+        tolerated={f"{number} {path}": EARLIER for number in (0, 1, 2, 5) for path in ("data", "total", "has_more")},
+    ),
     *row("o", "workflow-detail", old_lab.workflow, old_lab.failing, app_of={4: "lab-failing", 5: "lab-failing"}),
     *row("o", "workflow-ping-slow", old_lab.workflow, options=lab.PINGS),
 ]
