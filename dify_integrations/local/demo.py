@@ -72,7 +72,7 @@ def demo_datasets(documents: DocumentsSource | None = None) -> list[Dataset]:
 
 
 def demo_apps(datasets: list[Dataset]) -> list[App]:
-    """One app of every mode: `chat`, `completion`, `agent`, `chatflow` and `workflow`."""
+    """One app of every mode that all servers have: `chat`, `completion`, `agent`, `chatflow` and `workflow`."""
     query = {"paragraph": {"variable": "query", "label": "Query", "required": True, "default": "", "max_length": 4000}}
     return [
         App("chat", "chat", description="Answers from the handbook", datasets=datasets, opening_statement="Ask me."),

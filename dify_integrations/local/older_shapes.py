@@ -89,6 +89,8 @@ class OldFrames:
         if event not in _DATA:
             return frame
         data = {**frame["data"], "sequence_number": self._sequence_number}
+        if event == "iteration_started":
+            data["metadata"] = {"iterator_length": data["metadata"]["iteration_length"]}
         if event.startswith("node_"):
             data = self._node(data, started=event == "node_started")
         return {**frame, "data": _only(data, _DATA[event])}

@@ -33,7 +33,7 @@ class LocalDify:
     Use it with `with` or `async with`; it accepts connections inside and leaves neither thread nor socket behind.
 
     Args:
-        apps: The apps it hosts; without any, one of every mode.
+        apps: The apps it hosts; without any, one of every mode but `agent`.
         datasets: The datasets it hosts; those of the apps are added by themselves.
         port: The port, or 0 to let the system choose.
         host: A loopback address.

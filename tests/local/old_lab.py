@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from dify_integrations.local import App, Fail, Iteration, Node, Say, Script, Sources, Turn
+from dify_integrations.local import App, Fail, Node, Say, Script, Sources, Turn
 from tests.local.lab import FEW_WORDS, agent_with_files, field, obey
 
 QUESTIONS = ("What is the next step?", "Can you explain it in detail?", "Is there an example?")
@@ -78,15 +78,6 @@ def workflow_script(turn: Turn) -> Iterator[Say]:
     if "[[" not in str(turn.inputs.get("mode")):
         yield Node("template-transform", "Template")
     yield Node("llm", "LLM", inside=list(obey(f"{turn.inputs.get('prompt')} {turn.inputs.get('mode')}")))
-    yield Node("end", "End")
-
-
-def items_script(turn: Turn) -> Iterator[Say]:
-    """The workflow of an iteration."""
-    yield Node("start", "Start")
-    yield Node("code", "Code")
-    names = [f"{turn.inputs['name']}-{number}" for number in range(int(turn.inputs.get("count") or 1))]
-    yield Iteration("Iteration", [[Node("llm", "Item", outputs={"text": name}, id="it_llm")] for name in names], id="iter")
     yield Node("end", "End")
 
 
