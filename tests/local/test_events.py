@@ -13,7 +13,7 @@ from dify_integrations.local import App, Cut, Drop, Fail, Gate, Node, Outputs, T
 from tests.local import wire
 from tests.local.conftest import Serve, Served, script
 from tests.local.flows import cut_off, detail, followed, following, generated, named, run_id, said, settled
-from tests.local.replaying import exchanges
+from tests.local.recorded import exchanges
 
 NOBODY = "00000000-0000-4000-8000-00000000dead"
 BROKEN = (Text("a"), Cut(), Text("b"), UntilFollowed(), Text("c"))
