@@ -7,6 +7,7 @@ except ImportError as error:
 
 from .chat_models import ChatDify
 from .history import DifyChatMessageHistory
+from .indexes import DifyDocumentIndex
 from .llms import DifyLLM
 from .loaders import DifyDocumentLoader
 from .retrievers import DifyRetriever
@@ -15,6 +16,7 @@ from .tools import DifyWorkflowTool
 __all__ = [
     "ChatDify",
     "DifyChatMessageHistory",
+    "DifyDocumentIndex",
     "DifyDocumentLoader",
     "DifyLLM",
     "DifyRetriever",

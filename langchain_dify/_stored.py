@@ -13,7 +13,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.messages.ai import UsageMetadata
 
 from dify_integrations.bridge.history import sent_files, thoughts_of, turn_record
-from dify_integrations.bridge.stored import document_facts, segment_facts, text_of, whole_text
+from dify_integrations.bridge.indexing import INDEX_ID, INDEX_METADATA, given_back
+from dify_integrations.bridge.stored import document_facts, segment_facts, text_of, values_of, whole_text
 
 if TYPE_CHECKING:
     from dify_integrations.models.documents import Document as Kept
@@ -79,3 +80,21 @@ def whole_document(document: Kept, segments: Iterable[Segment], dataset_id: str)
 def segment_document(segment: Segment, document: Kept, dataset_id: str) -> Document:
     """One chunk; its id is the one a retrieval tells."""
     return Document(id=segment.id, page_content=text_of(segment), metadata=segment_facts(segment, document, dataset_id))
+
+
+def entry_document(document: Kept, segments: Iterable[Segment]) -> Document:
+    """A document as it was put into an index: its own id and metadata."""
+    entry_id, metadata = given_back(values_of(document)) or (document.id, {})
+    return Document(id=entry_id, page_content=whole_text(segments), metadata=metadata)
+
+
+def found_entry(document: Document) -> Document:
+    """A passage of an index under its document's own id, with its own metadata over what the search tells."""
+    told = document.metadata.get("doc_metadata") or {}
+    entry = given_back(told)
+    if entry is None:
+        return document
+    entry_id, metadata = entry
+    fields = {name: value for name, value in told.items() if name not in (INDEX_ID, INDEX_METADATA)}
+    known = {**document.metadata, "doc_metadata": fields, "segment_id": document.id}
+    return Document(id=entry_id, page_content=document.page_content, metadata={**known, **metadata})

@@ -58,6 +58,7 @@ def _role(message: BaseMessage) -> Role:
 
 
 def anchor_of(message: AIMessage) -> Anchor | None:
+    """Where in which conversation the answer stands, for answers of Dify."""
     told = message.response_metadata.get("dify")
     if not isinstance(told, dict):
         return None

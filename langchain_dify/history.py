@@ -15,7 +15,7 @@ from dify_integrations import NotFound
 
 from ._base import Connection
 from ._stored import messages_of
-from ._turns import parts_of
+from ._turns import anchor_of
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -192,8 +192,7 @@ class DifyChatMessageHistory(BaseChatMessageHistory):
         return {variable.name or variable.id: variable.value async for variable in known}
 
     def _is_recorded(self, message: AIMessage) -> bool:
-        (part,) = parts_of([AIMessage(content="", response_metadata=message.response_metadata)])
-        anchor = part.anchor
+        anchor = anchor_of(message)
         if anchor is None or anchor.app != self._connection.app_fingerprint:
             return False
         self.conversation_id = self.conversation_id or anchor.conversation_id

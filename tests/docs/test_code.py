@@ -47,6 +47,7 @@ def environment(server: LocalDify, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("environment")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
 @pytest.mark.parametrize("block", BLOCKS)
 def test_code_runs_as_printed(block: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every Python block of every page, pasted into an empty file."""

@@ -1,0 +1,148 @@
+"""A framework's documents in a knowledge base: under which name, found again by their own id, their metadata given back.
+
+Dify chooses the ids of its documents and knows texts, numbers and times as metadata only. So a document carries its own id
+and, as JSON, its own metadata in two metadata fields; its name holds the id too, because names can be searched.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from uuid import NAMESPACE_URL, uuid5
+
+from ..errors import InvalidArgument
+from ..models.indexing import ProcessRule
+from ..models.metadata import DocumentMetadata, MetadataValue
+from .stored import values_of
+
+if TYPE_CHECKING:
+    from ..models.documents import Document
+    from ..models.metadata import MetadataFields
+    from ..operations.metadata import MetadataType
+
+INDEX_ID: Final = "index_id"
+INDEX_METADATA: Final = "index_metadata"
+BUILT_IN: Final = frozenset(("document_name", "uploader", "upload_date", "last_update_date", "source"))
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.:@/+=-]{1,100}")
+_LONGEST_TITLE: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A document of the framework.
+
+    Attributes:
+        id: The framework's, or made by the caller.
+        text: All of it.
+        metadata: What JSON can hold.
+    """
+
+    id: str
+    text: str
+    metadata: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        if not self.id or not self.text.strip():
+            raise InvalidArgument(f"document {self.id!r}: an id and a text that is not blank are needed")
+        _json(self)
+
+    @property
+    def name(self) -> str:
+        """What Dify's users see: the `title` of the metadata, if any, and what `handle` makes of the id."""
+        title = self.metadata.get("title")
+        words = " ".join(title.split())[:_LONGEST_TITLE] if isinstance(title, str) else ""
+        return f"{words} ({handle(self.id)})" if words else handle(self.id)
+
+
+def whole_rule() -> ProcessRule:
+    """One chunk per document as far as Dify allows (4000 tokens), and no cleaning: the framework has cut its texts."""
+    return ProcessRule.custom(max_tokens=4000, separator="␞␞␞", remove_extra_spaces=False)
+
+
+def handle(entry_id: str) -> str:
+    """The part of a document's name that it is searched by: the id, or a UUID made of one that is long or has odd signs."""
+    return entry_id if _PLAIN.fullmatch(entry_id) else str(uuid5(NAMESPACE_URL, entry_id))
+
+
+def latest(entries: Iterable[Entry]) -> list[Entry]:
+    """Of entries with the same id the last one."""
+    return list({entry.id: entry for entry in entries}.values())
+
+
+def is_entry(document: Document, entry_id: str) -> bool:
+    """Whether the document is the one of this id. One without the field is somebody else's, whatever its name."""
+    return values_of(document).get(INDEX_ID) == entry_id
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """How an entry takes the place of documents that carry its id.
+
+    Attributes:
+        updated: This one gets the new text; without one a new document is made.
+        deleted: These go first.
+    """
+
+    updated: str | None
+    deleted: tuple[str, ...]
+
+
+def replacement(found: Sequence[Document]) -> Replacement:
+    """Dify changes documents only while they are available; one that failed or hangs is deleted and made anew."""
+    updated = next((document.id for document in found if document.display_status == "available"), None)
+    return Replacement(updated, tuple(document.id for document in found if document.id != updated))
+
+
+def missing_fields(known: MetadataFields, names: Collection[str], entries: Iterable[Entry]) -> dict[str, MetadataType]:
+    """Fields that are still to be made, with their types; a value in `entries` decides the type of those in `names`."""
+    there = {field.name for field in known.doc_metadata}
+    needed: dict[str, MetadataType] = {INDEX_ID: "string", INDEX_METADATA: "string"}
+    for entry in entries:
+        for name in names:
+            value = entry.metadata.get(name)
+            if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+                needed.setdefault(name, "string" if isinstance(value, str) else "number")
+    return {name: kind for name, kind in needed.items() if name not in there}
+
+
+def assignment(document_id: str, entry: Entry, names: Collection[str], known: MetadataFields) -> DocumentMetadata:
+    """The document's metadata in place of all it had: id and metadata of the entry, and the values to filter by.
+
+    A value that is not of its field's type is given back like all others, but no filter finds it.
+    """
+    values: dict[str, Any] = {INDEX_ID: entry.id, INDEX_METADATA: _json(entry)}
+    types = {field.name: field.type for field in known.doc_metadata}
+    values |= {
+        name: entry.metadata[name] for name in names if name in entry.metadata and _fits(entry.metadata[name], types.get(name))
+    }
+    ids = {field.name: field.id for field in known.doc_metadata}
+    told = [MetadataValue(id=ids[name] or "", name=name, value=value) for name, value in values.items() if ids.get(name)]
+    return DocumentMetadata(document_id=document_id, metadata_list=told)
+
+
+def given_back(values: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """The id and metadata of the entry behind a document's values; `None` for a document that is no entry."""
+    entry_id, text = values.get(INDEX_ID), values.get(INDEX_METADATA)
+    if not isinstance(entry_id, str):
+        return None
+    try:
+        metadata = json.loads(text) if isinstance(text, str) else {}
+    except ValueError:  # somebody changed it by hand
+        metadata = {}
+    return entry_id, metadata if isinstance(metadata, dict) else {}
+
+
+def _json(entry: Entry) -> str:
+    try:
+        return json.dumps(dict(entry.metadata), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(f"document {entry.id!r}: metadata that JSON cannot hold ({error})") from error
+
+
+def _fits(value: Any, kind: str | None) -> bool:
+    if isinstance(value, bool) or kind is None:
+        return False
+    return isinstance(value, str) if kind == "string" else isinstance(value, (int, float))
