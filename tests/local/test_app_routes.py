@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dify_integrations.local import App, LocalDify, Log, Loop, Node, Text, Tool, Variable
+from dify_integrations.local import App, LocalDify, Log, Loop, Node, Say, Text, Tool, Variable
 from tests.local import wire
 from tests.local.conftest import Serve, Served, script
 
@@ -147,7 +147,7 @@ def test_an_app_that_plays_by_itself_reads_its_answer_after_the_end(serve: Serve
 
 
 def test_an_agent_app_sends_its_whole_answer_at_once_and_hides_its_tools(serve: Serve) -> None:
-    says = [Text("I look. "), Tool("clock", {}, "noon"), Text("It is noon.")]
+    says: list[Say] = [Text("I look. "), Tool("clock", {}, "noon"), Text("It is noon.")]
     served = serve(App("app", "agent", script(*says)), version="1.14.3")
     frames = wire.events(served.generate(response_mode=None).content)
     assert [frame.get("answer") for frame in frames] == ["I look. It is noon.", None]
