@@ -1,4 +1,4 @@
-"""Dify apps and knowledge bases as LangChain chat models, LLMs, retrievers and tools."""
+"""Dify apps and knowledge bases as LangChain chat models, LLMs, runnables, retrievers and tools."""
 
 try:
     import langchain_core  # noqa: F401
@@ -11,14 +11,19 @@ from .indexes import DifyDocumentIndex
 from .llms import DifyLLM
 from .loaders import DifyDocumentLoader
 from .retrievers import DifyRetriever
-from .tools import DifyWorkflowTool
+from .runnables import DifyWorkflow
+from .toolkits import DifyToolkit
+from .tools import DifyChatTool, DifyWorkflowTool
 
 __all__ = [
     "ChatDify",
     "DifyChatMessageHistory",
+    "DifyChatTool",
     "DifyDocumentIndex",
     "DifyDocumentLoader",
     "DifyLLM",
     "DifyRetriever",
+    "DifyToolkit",
+    "DifyWorkflow",
     "DifyWorkflowTool",
 ]

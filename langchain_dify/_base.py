@@ -17,6 +17,7 @@ from typing_extensions import Self
 
 from dify_integrations import AsyncDify, Dify, InvalidArgument, Timeouts
 from dify_integrations.bridge.clients import Clients, app_fingerprint
+from dify_integrations.models.apps import AppInfo
 
 _OPTIONS = ("api_key", "dataset_api_key", "user", "timeout", "max_retries")
 _SECRETS = ("api_key", "dataset_api_key")
@@ -137,6 +138,12 @@ def with_configurable(kwargs: dict[str, Any], config: RunnableConfig, *names: st
     configurable = config.get("configurable") or {}
     told = {name: configurable[f"dify_{name}"] for name in names if configurable.get(f"dify_{name}")}
     return {**told, **kwargs}
+
+
+def require_mode(info: AppInfo, takes: Callable[[str], bool], owner: object) -> None:
+    """Refuse an app that the object cannot run; a server older than 1.4 does not tell the mode."""
+    if info.mode is not None and not takes(info.mode):
+        raise InvalidArgument(f"the app {info.name!r} is of mode {info.mode!r}, which a {type(owner).__name__} does not run")
 
 
 def approximate_tokens(text: str) -> int:

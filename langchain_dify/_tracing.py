@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
     from typing_extensions import Self
 
-    from dify_integrations import Item, Step
+    from dify_integrations import AsyncRun, Item, Run, RunResult, Step
 
 Calls = Generator[Callable[[], Any], Any, None]
 ManagerT = TypeVar("ManagerT", CallbackManager, AsyncCallbackManager)
@@ -141,6 +141,24 @@ class AsyncChildRuns(ChildRuns):
                 await _aperform(self._close())
 
 
+def follow(run: Run, root: CallbackManager | None) -> RunResult:
+    """The run to its end, its steps told below `root`."""
+    with SyncChildRuns(root) as children, run:
+        for item in run.items():
+            if type(item) in children.wants:
+                children.tell(item)
+    return run.result
+
+
+async def afollow(run: AsyncRun, root: AsyncCallbackManager | None) -> RunResult:
+    """As `follow`, without blocking."""
+    async with AsyncChildRuns(root) as children, run:
+        async for item in run.items():
+            if type(item) in children.wants:
+                await children.tell(item)
+    return run.result
+
+
 def _perform(calls: Calls) -> None:
     answer: Any = None
     try:
@@ -181,7 +199,29 @@ def manager_below(run: Any, kind: type[ManagerT]) -> ManagerT | None:
 _current: ContextVar[CallScope | None] = ContextVar("langchain_dify_call", default=None)
 
 
-class CallScope:
+class Generators:
+    """Nested generators that are closed from the inside out: our child runs and connection before core's run around them."""
+
+    def __init__(self) -> None:
+        self._generators: list[Any] = []
+
+    def adopt(self, generator: GeneratorT) -> GeneratorT:
+        """Close this generator before those that came earlier."""
+        self._generators.append(generator)
+        return generator
+
+    def close(self) -> None:
+        """Close them, the inner one first."""
+        for generator in reversed(self._generators):
+            generator.close()
+
+    async def aclose(self) -> None:
+        """Close them, the inner one first."""
+        for generator in reversed(self._generators):
+            await generator.aclose()
+
+
+class CallScope(Generators):
     """What `_stream` needs to know and core does not tell it: which run it is, and who listens.
 
     Made by the public methods before core makes its run, under an id chosen in advance.
@@ -192,12 +232,12 @@ class CallScope:
     """
 
     def __init__(self, config: RunnableConfig, manager: CallbackManager | AsyncCallbackManager) -> None:
+        super().__init__()
         self.run_id = config.get("run_id") or uuid7()
         self.config = cast("RunnableConfig", {**config, "callbacks": manager, "run_id": self.run_id})
         self.inheritable_handlers = manager.inheritable_handlers
         self.inheritable_tags = manager.inheritable_tags
         self.inheritable_metadata = manager.inheritable_metadata
-        self._generators: list[Any] = []
         self._taken = False
         self._token: Token[CallScope | None] | None = None
 
@@ -219,18 +259,3 @@ class CallScope:
             return None
         scope._taken = True
         return scope
-
-    def adopt(self, generator: GeneratorT) -> GeneratorT:
-        """Close this generator with the scope."""
-        self._generators.append(generator)
-        return generator
-
-    def close(self) -> None:
-        """Close the generators, the inner one first: our child runs and connection before core's run around them."""
-        for generator in reversed(self._generators):
-            generator.close()
-
-    async def aclose(self) -> None:
-        """Close the generators, the inner one first."""
-        for generator in reversed(self._generators):
-            await generator.aclose()

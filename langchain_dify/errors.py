@@ -131,6 +131,10 @@ class DifyToolError(dify.RunFailed, ToolException):
     """The workflow behind a tool failed; with `handle_tool_error=True` the model gets to read why."""
 
 
+class DifyToolProviderError(dify.ProviderError, ToolException):
+    """The model inside the app behind a tool failed while it answered."""
+
+
 class DifyToolStoppedError(dify.RunStopped, ToolException):
     """The workflow behind a tool was stopped before its end."""
 
@@ -161,6 +165,7 @@ _MODEL_ERRORS: dict[type[dify.DifyError], type[dify.DifyError]] = {
 }
 _TOOL_ERRORS: dict[type[dify.DifyError], type[dify.DifyError]] = {
     dify.RunFailed: DifyToolError,
+    dify.ProviderError: DifyToolProviderError,
     dify.RunStopped: DifyToolStoppedError,
 }
 _OVERFLOW = re.compile(r"context.{0,20}(length|window)|maximum context|too many (input )?tokens|prompt is too long", re.IGNORECASE)
@@ -179,8 +184,8 @@ def as_model_error(error: dify.DifyError) -> dify.DifyError:
     return same
 
 
-def as_tool_error(error: dify.RunError) -> dify.DifyError:
-    """A bad end of a workflow as something a tool may tell the model."""
+def as_tool_error(error: dify.DifyError) -> dify.DifyError:
+    """A bad end of a run as something a tool may tell the model."""
     kind = _TOOL_ERRORS.get(type(error))
     return error if kind is None else _again(error, kind)
 

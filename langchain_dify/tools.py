@@ -1,8 +1,11 @@
-"""A Dify workflow as a LangChain tool: text for the model, the whole run as artifact."""
+"""Dify apps as LangChain tools: text for the model, the whole run as artifact."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForToolRun, CallbackManagerForToolRun
 from langchain_core.runnables import RunnableConfig
@@ -10,43 +13,50 @@ from langchain_core.tools import ArgsSchema, BaseTool
 from pydantic import BaseModel, Field, PrivateAttr
 from typing_extensions import Self, override
 
-from dify_integrations import AsyncDify, Dify, InvalidArgument, RunError, RunResult
-from dify_integrations.bridge.outputs import output_text
+from dify_integrations import (
+    AsyncDify,
+    AsyncRun,
+    ConversationNotFound,
+    Dify,
+    InvalidArgument,
+    ProviderError,
+    Run,
+    RunError,
+    RunResult,
+)
+from dify_integrations.bridge.conversation import Threads
+from dify_integrations.bridge.outputs import output_text, told_text
 from dify_integrations.bridge.record import run_record
-from dify_integrations.bridge.tool_schema import ArgumentSchema, argument_schema, form_of, tool_name
+from dify_integrations.bridge.tool_schema import QUERY, ArgumentSchema, argument_schema, form_of, tool_name
 from dify_integrations.models.apps import AppInfo, AppParameters
 
-from ._base import Connection, with_configurable
-from ._tracing import AsyncChildRuns, SyncChildRuns
+from ._base import Connection, require_mode, with_configurable
+from ._tracing import afollow, follow
 from .errors import as_tool_error
 
 
 class AnyInputs(BaseModel):
-    """The workflow's variables, when no schema of them is given."""
+    """The app's variables, when no schema of them is given."""
 
-    inputs: dict[str, Any] = Field(default_factory=dict, description="The workflow's variables by name.")
+    inputs: dict[str, Any] = Field(default_factory=dict, description="The app's variables by name.")
 
 
-class DifyWorkflowTool(Connection, BaseTool):
-    """A tool that runs a Dify workflow.
+class AnyQuestion(AnyInputs):
+    """What a chat app is asked, when no schema of its variables is given."""
 
-    `DifyWorkflowTool.from_app(api_key="app-…")` asks the app for its name, description and form once. The constructor
-    asks nothing: give it `name`, `description` and an `args_schema` whose fields are the workflow's variables.
+    query: str = Field(description="What to ask or tell the app")
 
-    The tool message's content is the workflow's output as text, its artifact the whole run: `status`, `outputs`, ids,
-    `usage`, `files`, `steps`. A run that waits for a person is no error: the content says so, the artifact has the form
-    under `pause`. A failed run raises `DifyToolError`, which is a `ToolException`: with `handle_tool_error=True` the
-    model reads it. A wrong key or address is raised as it is.
-    """
 
-    args_schema: ArgsSchema | None = Field(default=AnyInputs, description="Arguments for the model to fill in.")
+class AppTool(Connection, BaseTool):
+    """What the tools of all kinds of apps share."""
+
     response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
     inputs: dict[str, Any] = Field(default_factory=dict, description="Variables that the model does not choose.")
-    output_key: str | None = Field(default=None, description="Take this output only.")
     workflow_id: str | None = Field(default=None, description="A published version instead of the current one.")
     trace_nodes: bool = Field(default=True, description="Show nodes, tools and retrievals as child runs.")
 
     _schema: ArgumentSchema | None = PrivateAttr(default=None)
+    _asks: ClassVar[bool] = False
 
     @classmethod
     def from_app(
@@ -62,7 +72,7 @@ class DifyWorkflowTool(Connection, BaseTool):
             **fields: Further fields of the tool, such as `inputs`, `user`, `handle_tool_error`.
 
         Raises:
-            InvalidArgument: Neither the app nor you describe it.
+            InvalidArgument: Neither the app nor you describe it, or it is an app of another kind.
             APIError: The app cannot be asked.
         """
         tool = cls(name=name or "dify", description=description or "", client=client, **fields)
@@ -84,59 +94,156 @@ class DifyWorkflowTool(Connection, BaseTool):
         return tool._introduced(await app.info(), await app.parameters(), name, description)
 
     def _introduced(self, info: AppInfo, parameters: AppParameters, name: str | None, description: str | None) -> Self:
+        """This tool with the name, the description and the arguments that the app tells."""
+        require_mode(info, self._takes, self)
         self.name = name or tool_name(info.name)
         self.description = description or info.description or ""
         if not self.description.strip():
             raise InvalidArgument(f"the app {info.name!r} has no description: pass description=… so that a model can choose it")
-        self._schema = argument_schema(self.name, form_of(parameters), fixed=tuple(self.inputs))
+        self._schema = argument_schema(self.name, form_of(parameters), query=self._asks, fixed=tuple(self.inputs))
         self.args_schema = self._schema.model
         return self
 
+    @classmethod
+    @abstractmethod
+    def _takes(cls, mode: str) -> bool:
+        """Whether apps of this mode can be such a tool."""
+
+    @abstractmethod
+    def _start(self, client: Any) -> Callable[..., Any]:
+        """The client's method that starts a run."""
+
+    @abstractmethod
+    def _text(self, result: RunResult) -> str:
+        """What the app came to."""
+
     @override
     def _run(self, *args: Any, config: RunnableConfig, run_manager: CallbackManagerForToolRun | None = None, **kwargs: Any) -> Any:
-        run = self.clients.sync.workflows.stream(self._inputs(args, kwargs), **self._options(config))
-        root = run_manager.get_child() if run_manager is not None and self.trace_nodes else None
-        try:
-            with SyncChildRuns(root) as children, run:
-                for item in run.items():
-                    if type(item) in children.wants:
-                        children.tell(item)
-        except RunError as error:
-            raise as_tool_error(error) from error
+        request = self._request(args, kwargs, config)
+        run: Run = self._start(self.clients.sync)(**request)
+        with self._ending(run, request, config):
+            follow(run, run_manager.get_child() if run_manager is not None and self.trace_nodes else None)
         return self._output(run.result)
 
     @override
     async def _arun(
         self, *args: Any, config: RunnableConfig, run_manager: AsyncCallbackManagerForToolRun | None = None, **kwargs: Any
     ) -> Any:
-        run = self.clients.asynchronous.workflows.stream(self._inputs(args, kwargs), **self._options(config))
-        root = run_manager.get_child() if run_manager is not None and self.trace_nodes else None
-        try:
-            async with AsyncChildRuns(root) as children, run:
-                async for item in run.items():
-                    if type(item) in children.wants:
-                        await children.tell(item)
-        except RunError as error:
-            raise as_tool_error(error) from error
+        request = self._request(args, kwargs, config)
+        run: AsyncRun = self._start(self.clients.asynchronous)(**request)
+        with self._ending(run, request, config):
+            await afollow(run, run_manager.get_child() if run_manager is not None and self.trace_nodes else None)
         return self._output(run.result)
+
+    def _request(self, args: tuple[Any, ...], kwargs: dict[str, Any], config: RunnableConfig | None) -> dict[str, Any]:
+        """The arguments of the client's method."""
+        told = with_configurable({}, config or {}, "user")
+        return {"inputs": self._inputs(args, kwargs), "user": self.user, "workflow_id": self.workflow_id, **told}
 
     def _inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         arguments = {**dict(zip(self.args, args, strict=False)), **kwargs}  # a tool with one argument may be given its value alone
         if self._schema is not None:
             arguments = self._schema.inputs_of(arguments)
-        elif self.args_schema is AnyInputs:
-            arguments = arguments.get("inputs") or {}
+        elif self.args_schema in (AnyInputs, AnyQuestion):
+            arguments = {**(arguments.pop("inputs", None) or {}), **arguments}
         return {**arguments, **self.inputs}
 
-    def _options(self, config: RunnableConfig | None) -> dict[str, Any]:
-        return {"user": self.user, "workflow_id": self.workflow_id, **with_configurable({}, config or {}, "user")}
+    @contextmanager
+    def _ending(self, _: Run | AsyncRun, /, *__: Any) -> Iterator[None]:
+        try:
+            yield
+        except (RunError, ProviderError) as error:
+            if error.partial is None:
+                raise  # refused before it began: what is wrong there, no model can mend
+            raise as_tool_error(error) from error
 
     def _output(self, result: RunResult) -> Any:
-        text = _waiting(result) if result.pause is not None else output_text(result, self.output_key)
+        text = told_text(self._text(result), result)
         return (text, run_record(result)) if self.response_format == "content_and_artifact" else text
 
 
-def _waiting(result: RunResult) -> str:
-    forms = result.pause.forms if result.pause is not None else ()
-    asked = "\n\n".join(f"{form.node_title}: {form.content}".strip(": ") for form in forms)
-    return f"The workflow waits for a person to answer a form before it goes on.\n\n{asked}".strip()
+class DifyWorkflowTool(AppTool):
+    """A tool that runs a Dify workflow.
+
+    `DifyWorkflowTool.from_app(api_key="app-…")` asks the app for its name, description and form once. The constructor
+    asks nothing: give it `name`, `description` and an `args_schema` whose fields are the workflow's variables.
+
+    The tool message's content is the workflow's output as text, its artifact the whole run: `status`, `outputs`, ids,
+    `usage`, `files`, `steps`. A run that waits for a person is no error: the content says so, the artifact has the form
+    under `pause`. A failed run raises `DifyToolError`, which is a `ToolException`: with `handle_tool_error=True` the
+    model reads it. A wrong key or address is raised as it is.
+    """
+
+    args_schema: ArgsSchema | None = Field(default=AnyInputs, description="Arguments for the model to fill in.")
+    output_key: str | None = Field(default=None, description="Take this output only.")
+
+    @classmethod
+    @override
+    def _takes(cls, mode: str) -> bool:
+        return mode == "workflow"
+
+    @override
+    def _start(self, client: Dify | AsyncDify) -> Callable[..., Any]:
+        return client.workflows.stream
+
+    @override
+    def _text(self, result: RunResult) -> str:
+        return output_text(result, self.output_key)
+
+
+class DifyChatTool(AppTool):
+    """A tool that asks a Dify chat, agent or chatflow app, so that an agent can delegate to it.
+
+    Its arguments are `query` and the variables of the app's form. Made as `DifyWorkflowTool`, with the same content,
+    artifact and errors; the artifact has the conversation's id, too.
+
+    With a LangGraph `thread_id` in the call's config, the thread's calls are one conversation in Dify, kept in this process and apart
+    for every end user. A call that begins while another is under way gets a conversation of its own. Without a `thread_id`, or with
+    `conversation="new"`, every call is a new conversation.
+    """
+
+    args_schema: ArgsSchema | None = Field(default=AnyQuestion, description="Arguments for the model to fill in.")
+    conversation: Literal["thread", "new"] = Field(default="thread", description="Whether calls of a thread are one conversation.")
+
+    _threads: Threads = PrivateAttr(default_factory=Threads)
+    _asks: ClassVar[bool] = True
+
+    @classmethod
+    @override
+    def _takes(cls, mode: str) -> bool:
+        return mode not in ("workflow", "completion")
+
+    @override
+    def _start(self, client: Dify | AsyncDify) -> Callable[..., Any]:
+        return client.chat.stream
+
+    @override
+    def _text(self, result: RunResult) -> str:
+        return result.text or output_text(result)
+
+    @override
+    def _request(self, args: tuple[Any, ...], kwargs: dict[str, Any], config: RunnableConfig | None) -> dict[str, Any]:
+        request = super()._request(args, kwargs, config)
+        thread = self._thread(request, config)
+        known = self._threads.take(thread) if thread is not None else ""
+        return {**request, "query": request["inputs"].get(QUERY) or "", "conversation_id": known, "auto_generate_name": False}
+
+    @override
+    @contextmanager
+    def _ending(self, run: Run | AsyncRun, /, *told: Any) -> Iterator[None]:
+        request, config = told
+        known = request["conversation_id"]
+        try:
+            with super()._ending(run):
+                yield
+        except ConversationNotFound:
+            known = ""  # deleted meanwhile; the next call begins another
+            raise
+        finally:
+            thread, conversation_id = self._thread(request, config), run.result.conversation_id or known
+            if thread is not None and conversation_id:
+                self._threads.keep(thread, conversation_id)
+
+    def _thread(self, request: Mapping[str, Any], config: RunnableConfig | None) -> tuple[str, str] | None:
+        thread_id = ((config or {}).get("configurable") or {}).get("thread_id")
+        return (str(thread_id), str(request["user"])) if thread_id and self.conversation == "thread" else None

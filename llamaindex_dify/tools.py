@@ -11,7 +11,7 @@ from llama_index.core.workflow import Context
 from workflows.errors import WorkflowRuntimeError
 
 from dify_integrations.bridge.clients import Clients
-from dify_integrations.bridge.outputs import output_text
+from dify_integrations.bridge.outputs import output_text, told_text
 from dify_integrations.bridge.record import run_record
 from dify_integrations.bridge.tool_schema import ArgumentSchema, argument_schema, form_of, tool_name
 from dify_integrations.errors import DifyError, InvalidArgument
@@ -201,11 +201,7 @@ class DifyWorkflowTool(FunctionTool):
         return {**self._schema.inputs_of(dict(arguments)), **self._fixed}
 
     def _output(self, arguments: dict[str, Any], result: RunResult) -> ToolOutput:
-        content = output_text(result, self._output_key)
-        if result.status == "partial-succeeded":
-            content += "\n(Some nodes of the workflow failed; this may be incomplete.)"
-        elif result.status == "paused":
-            content = "The workflow waits for a person and has not finished."
+        content = told_text(output_text(result, self._output_key), result)
         return ToolOutput(
             tool_name=self.metadata.get_name(),
             content=content,

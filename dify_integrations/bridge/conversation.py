@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,6 +47,35 @@ class Tips:
 
     def __reduce__(self) -> tuple[type[Tips], tuple[()]]:
         return (Tips, ())
+
+
+class Threads:
+    """Which Dify conversation belongs to which thread of the calling application, in this process.
+
+    One that is in use is nobody else's: two turns at once in one conversation would answer past each other.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Hashable, str] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, thread: Hashable) -> str:
+        """The thread's conversation; `""` when it has none yet, or it is in use."""
+        with self._lock:
+            return self._known.pop(thread, "")
+
+    def keep(self, thread: Hashable, conversation_id: str) -> None:
+        """The turn is over, and the thread goes on here."""
+        with self._lock:
+            self._known[thread] = conversation_id
+            while len(self._known) > KNOWN_TIPS:
+                self._known.popitem(last=False)
+
+    def __deepcopy__(self, _: dict[int, object]) -> Threads:
+        return self
+
+    def __reduce__(self) -> tuple[type[Threads], tuple[()]]:
+        return (Threads, ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A workflow's outputs as text for a model or a person."""
+"""What a run came to as text for a model or a person."""
 
 from __future__ import annotations
 
@@ -26,3 +26,18 @@ def output_text(result: RunResult, output_key: str | None = None, *, limit: int 
         value = next(iter(outputs.values()))
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= limit else f"{text[:limit]}… [{len(text) - limit} more characters]"
+
+
+def told_text(text: str, result: RunResult) -> str:
+    """The text as a tool should tell it: whether the run waits for somebody, or is incomplete.
+
+    Args:
+        text: Of the finished run.
+        result: The run.
+    """
+    if result.pause is not None:
+        asked = "\n\n".join(f"{form.node_title}: {form.content}".strip(": ") for form in result.pause.forms)
+        return f"The app waits for a person to answer a form before it goes on.\n\n{asked}".strip()
+    if result.status == "partial-succeeded":
+        return f"{text}\n(Some nodes of the workflow failed; this may be incomplete.)"
+    return text

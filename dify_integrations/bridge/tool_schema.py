@@ -23,7 +23,7 @@ from .form import FormField, form_of
 if TYPE_CHECKING:
     from ..core.jsonio import JsonObject
 
-__all__ = ["ArgumentSchema", "FormField", "argument_schema", "form_of", "tool_name"]
+__all__ = ["ArgumentSchema", "FormField", "argument_schema", "form_of", "tool_name", "unique_names", "variables_model"]
 
 QUERY: Final = "query"
 _LONGEST: Final = 64
@@ -70,6 +70,11 @@ class ArgumentSchema:
                 inputs[variable] = value
         return inputs
 
+    def arguments_of(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Values by variable as arguments; those named as arguments stay."""
+        arguments = {variable: argument for argument, variable in self.names.items()}
+        return {arguments.get(name, name): value for name, value in given.items()}
+
     def _reasons(self, error: ValidationError) -> str:
         reasons = []
         for detail in error.errors(include_url=False, include_context=False, include_input=False):
@@ -108,6 +113,26 @@ def argument_schema(name: str, fields: Sequence[FormField], *, query: bool = Fal
     variables = {argument: field.variable for argument, field in arguments.items()}
     defaults = {key: value for key, field in hidden.items() if (value := default_for(field)) is not None}
     return ArgumentSchema(model, {QUERY: QUERY, **variables} if query else variables, defaults)
+
+
+def variables_model(schema: ArgumentSchema) -> type[BaseModel]:
+    """The model of a schema under the variables' own names, for callers that are no models; arguments' names work too."""
+    config = ConfigDict(alias_generator=lambda argument: schema.names[argument], populate_by_name=True)
+    return type(schema.model.__name__, (schema.model,), {"model_config": config, "__module__": __name__})
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Names for tools offered together: repeated ones are numbered, within the length every provider accepts."""
+    used: set[str] = set()
+    unique = []
+    for name in names:
+        free, number = name, 1
+        while free in used:
+            number += 1
+            free = f"{name[: _LONGEST - 1 - len(str(number))]}_{number}"
+        used.add(free)
+        unique.append(free)
+    return unique
 
 
 def tool_name(text: str) -> str:

@@ -8,7 +8,7 @@ import pickle
 import pytest
 
 from dify_integrations.bridge import conversation
-from dify_integrations.bridge.conversation import ConversationMode, Plan, Tips, plan
+from dify_integrations.bridge.conversation import ConversationMode, Plan, Threads, Tips, plan
 from dify_integrations.bridge.turn import Anchor, Message, Turn, render
 from dify_integrations.errors import InvalidArgument
 
@@ -81,3 +81,20 @@ def test_tips_forget_the_oldest_conversations(monkeypatch: pytest.MonkeyPatch) -
         tips.moved(name, "new")
     stale = [name for name in ("a", "b", "c") if not tips.is_tip(Anchor(name, "old", APP))]
     assert stale == ["a", "c"]
+
+
+def test_a_thread_has_its_conversation_until_somebody_uses_it() -> None:
+    threads = Threads()
+    assert threads.take("t1") == ""
+    threads.keep("t1", "c1")
+    assert [threads.take("t2"), threads.take("t1"), threads.take("t1")] == ["", "c1", ""]
+
+
+def test_threads_are_bounded_shared_by_copies_and_not_pickled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "KNOWN_TIPS", 2)
+    threads = Threads()
+    for number in range(3):
+        threads.keep(number, f"c{number}")
+    assert copy.deepcopy(threads) is threads
+    assert pickle.loads(pickle.dumps(threads)).take(2) == ""
+    assert [threads.take(number) for number in range(3)] == ["", "c1", "c2"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dify_integrations.bridge.outputs import output_text
+from dify_integrations.bridge.outputs import output_text, told_text
 from dify_integrations.core.jsonio import JsonObject
 from dify_integrations.runs.result import RunResult
 
@@ -32,3 +32,8 @@ def test_long_text_is_cut_with_a_note() -> None:
     result = RunResult(outputs={"text": "abcdef"})
     assert output_text(result, limit=6) == "abcdef"
     assert output_text(result, limit=4) == "abcd… [2 more characters]"
+
+
+def test_a_tool_tells_what_is_unfinished() -> None:
+    assert told_text("done", RunResult(status="succeeded")) == "done"
+    assert told_text("half", RunResult(status="partial-succeeded")).startswith("half\n(Some nodes")

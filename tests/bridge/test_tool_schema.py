@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from dify_integrations.bridge.tool_schema import FormField, argument_schema, form_of, tool_name
+from dify_integrations.bridge.tool_schema import FormField, argument_schema, form_of, tool_name, unique_names, variables_model
 from dify_integrations.errors import InvalidArgument
 from dify_integrations.files import FileInput
 from dify_integrations.models.apps import AppParameters
@@ -290,3 +290,22 @@ def test_recorded_forms_become_arguments() -> None:
         assert "" not in inputs.values()
         seen += len(fields)
     assert seen > 30
+
+
+@given(st.lists(st.sampled_from(["a", "a_2", "b" * 64, "b" * 62 + "_2"])))
+def test_names_offered_together_differ(names: list[str]) -> None:
+    unique = unique_names(names)
+    assert len(set(unique)) == len(names) and all(len(name) <= 64 for name in unique)
+    assert unique[:1] == names[:1]
+
+
+@given(st.lists(st.sampled_from(["topic", "config", "input_config", "_x", "x", "schema", "城市"]), unique=True, min_size=1))
+def test_callers_that_are_no_models_use_the_variables_own_names(variables: list[str]) -> None:
+    schema = argument_schema("app", texts(*variables, required=True))
+    values = {variable: f"value of {variable}" for variable in variables}
+    model = variables_model(schema)
+    assert list(model.model_json_schema()["properties"]) == variables
+    assert model.model_validate(values).model_dump(by_alias=True) == values
+    assert schema.inputs_of(schema.arguments_of(values)) == values
+    by_argument = {argument: values[variable] for argument, variable in schema.names.items()}
+    assert model.model_validate(by_argument) == model.model_validate(values)
