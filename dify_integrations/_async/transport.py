@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 log = logging.getLogger("dify_integrations")
+# A source of its own: whoever seeds Python's shared one, wants its numbers for himself; and forks must not wait in step.
+_DICE = random.SystemRandom()
 
 
 class AsyncTransport:
@@ -96,7 +98,7 @@ class AsyncTransport:
             budget=self._budget,
             clock=time.monotonic,
             wall_clock=time.time,
-            roll=random.random,
+            roll=_DICE.random,
         )
         outcome: Outcome = None
         while True:

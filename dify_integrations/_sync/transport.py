@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 log = logging.getLogger("dify_integrations")
+# A source of its own: whoever seeds Python's shared one, wants its numbers for himself; and forks must not wait in step.
+_DICE = random.SystemRandom()
 
 
 class Transport:
@@ -97,7 +99,7 @@ class Transport:
             budget=self._budget,
             clock=time.monotonic,
             wall_clock=time.time,
-            roll=random.random,
+            roll=_DICE.random,
         )
         outcome: Outcome = None
         while True:

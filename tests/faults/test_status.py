@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -187,3 +188,12 @@ def test_redirects_are_never_followed(side: Side, kind: Kind, status: int, serve
     assert (error.status, "redirect" in error.message) == (status, True)
     assert side.error(lambda dify: dify.app.info(), server.url).message == error.message
     assert (other.accepted, len(server.requests)) == (0, 2)
+
+
+def test_waiting_leaves_the_shared_random_numbers_alone(side: Side, serve: Serve) -> None:
+    """A program that seeds `random` gets the same numbers, whatever this client had to repeat."""
+    server = serve((closing(answer(503, b"")),), (answer(200, {"name": "x"}),))
+    random.seed(5)
+    side.run(lambda dify: dify.app.info(), server.url)
+    assert len(server.requests) == 2
+    assert random.random() == random.Random(5).random()

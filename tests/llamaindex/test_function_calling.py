@@ -164,7 +164,8 @@ async def test_a_function_agent_works(serve: Serve) -> None:
     events = [event async for event in handler.stream_events()]
     deltas = "".join(event.delta for event in events if isinstance(event, AgentStream))
     assert deltas == "Let me add.3 and 7."
-    assert [event.tool_output.content for event in events if isinstance(event, ToolCallResult)] == ["3", "7"]
+    # The two run at the same time, and either may be done first.
+    assert {event.tool_output.content for event in events if isinstance(event, ToolCallResult)} == {"3", "7"}
     assert str(await handler) == "3 and 7."
 
 
