@@ -23,7 +23,7 @@ LEFT_OUT = {"1.14/ops_worker_down": "LocalDify has no worker that could be down"
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=str)
 def test_a_recording_is_answered_as_recorded(scenario: Scenario) -> None:
-    play(scenario)
+    assert play(scenario) == []
 
 
 @pytest.mark.parametrize("folder", ["0.15.3", "1.12.1", "1.14.2", "1.14"])

@@ -136,9 +136,11 @@ def test_no_server_makes_a_walk_endless(script: list[list[int]], has_more: bool 
     for walk in (Numbers[Entry](4), forward(), backward()):
         served = iter([*pages, *[pages[-1]] * 50])
         try:
-            walked(walk, lambda _: page_of(next(served), has_more=has_more, total=total), most=50)
+            _, cursors = walked(walk, lambda _: page_of(next(served), has_more=has_more, total=total), most=50)
         except UnexpectedContent:
             continue
+        assert walk.over
+        assert len(cursors) <= 50
 
 
 def test_a_full_last_page() -> None:

@@ -61,8 +61,9 @@ def to_bytes(answered: Answered) -> bytes:
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
-def in_sync(steps: Sequence[Step], *, items: bool) -> None:
-    """Make the calls with `Dify`; with `items`, streaming ones item by item."""
+def in_sync(steps: Sequence[Step], *, items: bool) -> int:
+    """Make the calls with `Dify`; with `items`, streaming ones item by item. Tells how many were judged."""
+    judged = 0
     with Replayer() as server, Dify(base_url=server.url, **OPTIONS) as dify:
         for call, answers, judge in steps:
             server.answers, outcome = list(answers), Outcome()
@@ -71,12 +72,15 @@ def in_sync(steps: Sequence[Step], *, items: bool) -> None:
             except DifyError as error:
                 outcome.error = error
             judge(outcome, server.take())
+            judged += 1
+    return judged
 
 
-def in_async(steps: Sequence[Step], *, items: bool) -> None:
+def in_async(steps: Sequence[Step], *, items: bool) -> int:
     """Make the calls with `AsyncDify`."""
 
-    async def main() -> None:
+    async def main() -> int:
+        judged = 0
         async with AsyncDify(base_url=server.url, **OPTIONS) as dify:
             for call, answers, judge in steps:
                 server.answers, outcome = list(answers), Outcome()
@@ -85,9 +89,11 @@ def in_async(steps: Sequence[Step], *, items: bool) -> None:
                 except DifyError as error:
                     outcome.error = error
                 judge(outcome, server.take())
+                judged += 1
+        return judged
 
     with Replayer() as server:
-        anyio.run(main)
+        return anyio.run(main)
 
 
 def make(dify: Dify, call: Call, outcome: Outcome, *, items: bool = False) -> None:

@@ -17,7 +17,7 @@ from tests.wire.outcomes import Answered, Outcome, check
 from tests.wire.playing import CASSETTES, every_cassette, exchanges, name_of, reachable
 from tests.wire.replaying import KEYS, NO_SUCH_ADDRESS, NO_SUCH_VERB, Step, in_async, in_sync
 
-Drive = Callable[..., None]
+Drive = Callable[..., int]
 EVERY = every_cassette()
 PLAYED = [path for path in EVERY if reachable(path)]
 STREAMED = [path for path in PLAYED if any(made.call.streams for made in reachable(path).values())]
@@ -34,13 +34,14 @@ def cases(paths: Sequence[Path]) -> list[object]:
 @pytest.mark.parametrize(("path", "drive"), cases(PLAYED))
 def test_a_cassette_is_played_by_the_client(path: Path, drive: Drive) -> None:
     steps = [step(made, exchanges(path)[number][4]) for number, made in reachable(path).items()]
-    drive(steps, items=False)
+    assert drive(steps, items=False) == len(steps) > 0
 
 
 @pytest.mark.parametrize(("path", "drive"), cases(STREAMED))
 def test_its_streams_are_played_item_by_item(path: Path, drive: Drive) -> None:
     played = {number: made for number, made in reachable(path).items() if made.call.streams}
-    drive([step(made, exchanges(path)[number][4]) for number, made in played.items()], items=True)
+    steps = [step(made, exchanges(path)[number][4]) for number, made in played.items()]
+    assert drive(steps, items=True) == len(steps) > 0
 
 
 def step(made: Made, answered: Answered) -> Step:
