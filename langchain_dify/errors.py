@@ -15,6 +15,7 @@
     TLSFailed StreamInterrupted                     ModelConnectionError               before content only, TLS never
     ReadTimedOut DeadlineExceeded StreamStalled     ModelTimeoutError                  before content only
     RunFailed                                       ModelError                         no
+    RunError (`DifyRefusalError`)                   ModelRefusalError (core 1.7.5)     no
 
 `InvalidArgument` and `ProtocolError` stay what they are: no model was at fault. Retrievers raise Dify's errors as they are.
 """
@@ -24,11 +25,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from langchain_core import exceptions as langchain
 from langchain_core.tools import ToolException
 
 import dify_integrations as dify
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage
+
+_Refusal: type[langchain.ModelError] = getattr(langchain, "ModelRefusalError", langchain.ModelError)
 
 
 class DifyAuthenticationError(dify.AuthenticationError, langchain.ModelAuthenticationError):
@@ -125,6 +132,26 @@ class DifyDeadlineError(dify.DeadlineExceeded, langchain.ModelTimeoutError):
 
 class DifyRunFailedError(dify.RunFailed, langchain.ModelError):
     """The app or workflow failed; `result` holds how far it went."""
+
+
+class DifyRefusalError(dify.RunError, _Refusal):  # type: ignore[misc, valid-type]  # older cores have no class for it
+    """Moderation withdrew the answer and put another text in its place; LangChain's `ModelRefusalError` where core has it.
+
+    Raised where a replacement is no answer: with `on_replace="raise"`, and by structured output.
+
+    Attributes:
+        replacement: What the app says instead.
+        raw: The message with everything known of the run. Its text is the replacement, except for a stream that had
+            already said something else; then it is what was said.
+        result: The run, `None` when only the message is known.
+    """
+
+    def __init__(
+        self, message: str, *, replacement: str = "", raw: AIMessage | None = None, result: dify.RunResult | None = None
+    ) -> None:
+        super().__init__(message, result=result)
+        self.replacement = replacement
+        self.raw = raw
 
 
 class DifyToolError(dify.RunFailed, ToolException):

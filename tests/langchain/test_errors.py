@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from langchain_core import exceptions as langchain
+from langchain_core.messages import AIMessage
 
 import dify_integrations as dify
 from dify_integrations.local import Drop, Fail, Node, Text
@@ -131,3 +132,12 @@ def test_missing_user_is_told_before_sending(serve: Serve, monkeypatch: pytest.M
     with pytest.raises(dify.InvalidArgument, match="DIFY_USER"):
         served.chat(user=None).invoke("Hi")
     assert served.server.requests == []
+
+
+def test_a_refusal_is_both_kinds_of_error_and_survives_pickling() -> None:
+    error = errors.DifyRefusalError("m", replacement="No.", raw=AIMessage("No."), result=SOME)
+    again = pickle.loads(pickle.dumps(error))
+    assert isinstance(again, dify.RunError) and isinstance(again, langchain.ModelError)
+    assert isinstance(again, getattr(langchain, "ModelRefusalError", langchain.ModelError))
+    assert not again.is_retryable
+    assert (str(again), again.replacement, again.raw, again.result) == ("m", "No.", AIMessage("No."), SOME)
