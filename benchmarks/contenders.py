@@ -1,6 +1,6 @@
 """What is measured: the same work done with plain httpx and with this package.
 
-Each contender reads one stream to its end and returns the number of token events it saw; `first` is called at the first.
+Each contender reads one stream to its end and calls `seen` with the text of every token.
 """
 
 from __future__ import annotations
@@ -38,31 +38,23 @@ class PlainHttpx:
     async def aclose(self):
         await self.client.aclose()
 
-    def stream(self, inputs, first):
-        count = 0
+    def stream(self, inputs, seen):
         with self.client.stream("POST", "/v1/chat-messages", json=body(inputs)) as response:
             response.raise_for_status()
             for line in response.iter_lines():
                 if line.startswith("data:"):
                     event = json.loads(line[5:])
                     if event["event"] == "message":
-                        if not count:
-                            first()
-                        count += 1
-        return count
+                        seen(event["answer"])
 
-    async def astream(self, inputs, first):
-        count = 0
+    async def astream(self, inputs, seen):
         async with self.client.stream("POST", "/v1/chat-messages", json=body(inputs)) as response:
             response.raise_for_status()
             async for line in response.aiter_lines():
                 if line.startswith("data:"):
                     event = json.loads(line[5:])
                     if event["event"] == "message":
-                        if not count:
-                            first()
-                        count += 1
-        return count
+                        seen(event["answer"])
 
 
 class Core:
@@ -87,25 +79,19 @@ class Core:
     async def aclose(self):
         await self.client.aclose()
 
-    def stream(self, inputs, first):
-        count, wanted = 0, self.TextDelta
+    def stream(self, inputs, seen):
+        wanted = self.TextDelta
         with self.client.chat.stream("hello", inputs=inputs) as run:
             for item in run.items():
                 if item.__class__ is wanted:
-                    if not count:
-                        first()
-                    count += 1
-        return count
+                    seen(item.text)
 
-    async def astream(self, inputs, first):
-        count, wanted = 0, self.TextDelta
+    async def astream(self, inputs, seen):
+        wanted = self.TextDelta
         async with self.client.chat.stream("hello", inputs=inputs) as run:
             async for item in run.items():
                 if item.__class__ is wanted:
-                    if not count:
-                        first()
-                    count += 1
-        return count
+                    seen(item.text)
 
 
 class LangChain(Core):
@@ -115,6 +101,7 @@ class LangChain(Core):
         from langchain_dify import ChatDify
 
         self.model = ChatDify(**self.options)
+        self.told = lambda inputs: {"inputs": inputs}
 
     def close(self):
         pass
@@ -125,23 +112,28 @@ class LangChain(Core):
     async def aclose(self):
         pass
 
-    def stream(self, inputs, first):
-        count = 0
-        for chunk in self.model.stream("hello", inputs=inputs):
+    def stream(self, inputs, seen):
+        for chunk in self.model.stream("hello", **self.told(inputs)):
             if chunk.content:
-                if not count:
-                    first()
-                count += 1
-        return count
+                seen(chunk.content)
 
-    async def astream(self, inputs, first):
-        count = 0
-        async for chunk in self.model.astream("hello", inputs=inputs):
+    async def astream(self, inputs, seen):
+        async for chunk in self.model.astream("hello", **self.told(inputs)):
             if chunk.content:
-                if not count:
-                    first()
-                count += 1
-        return count
+                seen(chunk.content)
+
+
+class LangChainOpenAI(LangChain):
+    """langchain-openai: ChatOpenAI.stream and astream, from the same server's OpenAI endpoint, one chunk per token too."""
+
+    def __init__(self, base):
+        self.base = base
+
+    def open(self):
+        from langchain_openai import ChatOpenAI
+
+        self.model = ChatOpenAI(model="gpt-4o-mini", api_key="sk-x", base_url=f"{self.base}/v1", max_retries=0, stream_usage=False)
+        self.told = lambda inputs: {"extra_body": {"inputs": inputs}}
 
 
 class LlamaIndex(Core):
@@ -164,23 +156,21 @@ class LlamaIndex(Core):
     async def aclose(self):
         pass
 
-    def stream(self, inputs, first):
-        count = 0
+    def stream(self, inputs, seen):
         for chunk in self.llm.stream_chat(self.messages, inputs=inputs):
             if chunk.delta:
-                if not count:
-                    first()
-                count += 1
-        return count
+                seen(chunk.delta)
 
-    async def astream(self, inputs, first):
-        count = 0
+    async def astream(self, inputs, seen):
         async for chunk in await self.llm.astream_chat(self.messages, inputs=inputs):
             if chunk.delta:
-                if not count:
-                    first()
-                count += 1
-        return count
+                seen(chunk.delta)
 
 
-CONTENDERS = {"httpx": PlainHttpx, "core": Core, "langchain": LangChain, "llamaindex": LlamaIndex}
+CONTENDERS = {
+    "httpx": PlainHttpx,
+    "core": Core,
+    "langchain": LangChain,
+    "langchain-openai": LangChainOpenAI,
+    "llamaindex": LlamaIndex,
+}

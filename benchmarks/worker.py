@@ -17,34 +17,33 @@ from contenders import CONTENDERS
 
 EVENTS, ADAPTER_EVENTS, STREAMS = 50_000, 5_000, 1000
 PACED = {"n": 20, "delay": 200}
-
-
-def nothing():
-    pass
+ONE_BY_ONE = {"n": 100, "delay": 10}
 
 
 def run(contender, mode, inputs, *, warm=True):
     """CPU and wall time of one stream read to its end."""
 
+    tokens = []
+
     def measured(read):
         gc.collect()
         cpu, wall = time.process_time(), time.perf_counter()
-        count = read()
-        return {"count": count, "cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
+        read()
+        return {"count": len(tokens), "cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall}
 
     if mode == "sync":
         contender.open()
         if warm:
-            contender.stream({"n": 50}, nothing)
-        result = measured(lambda: contender.stream(inputs, nothing))
+            contender.stream({"n": 50}, list().append)
+        result = measured(lambda: contender.stream(inputs, tokens.append))
         contender.close()
         return result
     loop = asyncio.new_event_loop()
     try:
         loop.run_until_complete(contender.aopen())
         if warm:
-            loop.run_until_complete(contender.astream({"n": 50}, nothing))
-        result = measured(lambda: loop.run_until_complete(contender.astream(inputs, nothing)))
+            loop.run_until_complete(contender.astream({"n": 50}, list().append))
+        result = measured(lambda: loop.run_until_complete(contender.astream(inputs, tokens.append)))
         loop.run_until_complete(contender.aclose())
         loop.run_until_complete(loop.shutdown_asyncgens())
     finally:
@@ -62,10 +61,13 @@ def burst(contender, mode, events):
 def first(contender, mode, repeats=200):
     """Seconds from the call to the first token, warm connection."""
     times = []
-    began = 0.0
+    began = None
 
-    def mark():
-        times.append(time.perf_counter() - began)
+    def mark(_token):
+        nonlocal began
+        if began is not None:
+            times.append(time.perf_counter() - began)
+            began = None
 
     async def many():
         nonlocal began
@@ -92,10 +94,11 @@ def thousand(contender, _mode):
     async def all_of_them():
         await contender.aopen()
         cpu, wall = time.process_time(), time.perf_counter()
-        counts = await asyncio.gather(*[contender.astream(PACED, nothing) for _ in range(STREAMS)])
+        tokens = [[] for _ in range(STREAMS)]
+        await asyncio.gather(*[contender.astream(PACED, seen.append) for seen in tokens])
         result = {"wall_s": time.perf_counter() - wall, "cpu_s": time.process_time() - cpu}
         await contender.aclose()
-        short = sum(count != PACED["n"] for count in counts)
+        short = sum(len(seen) != PACED["n"] for seen in tokens)
         if short:
             raise SystemExit(f"{short} streams of {STREAMS} were short")
         return result
@@ -104,10 +107,35 @@ def thousand(contender, _mode):
     return {**result, "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
+def paced(contender, mode):
+    """Tokens sent every 10 ms, each with the time it was sent: how late they come, and how many only after the next one was sent."""
+    late = []
+
+    def arrived(token):
+        late.append((time.monotonic_ns() - int(token[:19])) / 1000)
+
+    async def all_of_them():
+        await contender.aopen()
+        await contender.astream(ONE_BY_ONE, arrived)
+        await contender.aclose()
+
+    if mode == "async":
+        asyncio.run(all_of_them())
+    else:
+        contender.open()
+        contender.stream(ONE_BY_ONE, arrived)
+        contender.close()
+    if len(late) != ONE_BY_ONE["n"]:
+        raise SystemExit(f"{len(late)} tokens of {ONE_BY_ONE['n']}")
+    behind = sum(delay > ONE_BY_ONE["delay"] * 1000 for delay in late)
+    return {"late_us": statistics.median(late), "after_the_next": behind}
+
+
 SCENARIOS = {
     "burst": lambda contender, mode: burst(contender, mode, EVENTS),
     "token": lambda contender, mode: burst(contender, mode, ADAPTER_EVENTS),
     "first": first,
+    "paced": paced,
     "thousand": thousand,
 }
 
