@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManager, AsyncCallbackManagerForLLMRun, CallbackManager, CallbackManagerForLLMRun
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, BaseMessage
-from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import Field, PrivateAttr, model_validator
 from typing_extensions import Self, override
 
-from dify_integrations import AsyncRun, InvalidArgument, Run, RunResult
-from dify_integrations.bridge.clients import app_fingerprint
-from dify_integrations.bridge.conversation import ConversationMode, Tips, plan
+from dify_integrations import InvalidArgument
+from dify_integrations.bridge.conversation import ConversationMode, Tips
 
 from ._base import App
-from ._binding import Binding, schemas_of
+from ._binding import schemas_of
 from ._entries import ScopedChatModel
-from ._mapping import Reading, Reply, message_of
+from ._requests import ChatTurn, chat_turn
 from ._tracing import AsyncChildRuns, CallScope, ManagerT, SyncChildRuns, manager_below
-from ._turns import parts_of
-from .errors import model_errors
-
-_PASSED_ON = ("workflow_id", "trace_id", "auto_generate_name")
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One request, made of everything LangChain handed over."""
-
-    query: str
-    options: dict[str, Any]
-    app: str
-    reading: Callable[[], Reading]
 
 
 class ChatDify(App, ScopedChatModel):
@@ -135,16 +119,16 @@ class ChatDify(App, ScopedChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        call = self._call(messages, stop, kwargs)
-        run = self.clients.sync.chat.stream(call.query, **call.options)
-        watched, children = call.reading(), SyncChildRuns(self._root(run_manager, CallbackManager))
-        with self._ending(run), children, run:
-            for item in run.items():
-                if type(item) in children.wants:
-                    children.tell(item)
-                if watched.passes(item):
-                    break
-        return self._result(call, run.result)
+        with chat_turn(self, messages, stop, kwargs, self._tips) as turn:
+            run = turn.start(self.clients.sync.chat.stream)
+            watched, children = turn.reading(), SyncChildRuns(self._root(run_manager, CallbackManager))
+            with children, run:
+                for item in run.items():
+                    if type(item) in children.wants:
+                        children.tell(item)
+                    if watched.passes(item):
+                        break
+        return turn.result(run)
 
     @override
     async def _agenerate(
@@ -154,17 +138,16 @@ class ChatDify(App, ScopedChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        call = self._call(messages, stop, kwargs)
-        run = self.clients.asynchronous.chat.stream(call.query, **call.options)
-        watched, children = call.reading(), AsyncChildRuns(self._root(run_manager, AsyncCallbackManager))
-        with self._ending(run):
+        with chat_turn(self, messages, stop, kwargs, self._tips) as turn:
+            run = turn.start(self.clients.asynchronous.chat.stream)
+            watched, children = turn.reading(), AsyncChildRuns(self._root(run_manager, AsyncCallbackManager))
             async with children, run:
                 async for item in run.items():
                     if type(item) in children.wants:
                         await children.tell(item)
                     if watched.passes(item):
                         break
-        return self._result(call, run.result)
+        return turn.result(run)
 
     @override
     def _stream(
@@ -176,7 +159,7 @@ class ChatDify(App, ScopedChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         scope = CallScope.take()
         root = self._root(run_manager or scope, CallbackManager)
-        chunks = self._chunks(self._call(messages, stop, kwargs), run_manager, root)
+        chunks = self._chunks(chat_turn(self, messages, stop, kwargs, self._tips), run_manager, root)
         return scope.adopt(chunks) if scope is not None else chunks
 
     @override
@@ -189,35 +172,42 @@ class ChatDify(App, ScopedChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         scope = CallScope.take()
         root = self._root(run_manager or scope, AsyncCallbackManager)
-        chunks = self._achunks(self._call(messages, stop, kwargs), run_manager, root)
+        chunks = self._achunks(chat_turn(self, messages, stop, kwargs, self._tips), run_manager, root)
         return scope.adopt(chunks) if scope is not None else chunks
 
     def _chunks(
-        self, call: _Call, run_manager: CallbackManagerForLLMRun | None, root: CallbackManager | None
+        self,
+        planned: AbstractContextManager[ChatTurn],
+        run_manager: CallbackManagerForLLMRun | None,
+        root: CallbackManager | None,
     ) -> Iterator[ChatGenerationChunk]:
-        run = self.clients.sync.chat.stream(call.query, **call.options)
-        reply, children = self._reply(call, run), SyncChildRuns(root)
-        with self._ending(run), children, run:
-            for item in run.items():
-                if type(item) in children.wants:
-                    children.tell(item)
-                for chunk in reply.chunks(item):
-                    if run_manager is not None:
-                        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
-                    yield chunk
-                if reply.cut:
-                    break
+        with planned as turn:
+            run = turn.start(self.clients.sync.chat.stream)
+            reply, children = turn.reply(run), SyncChildRuns(root)
+            with children, run:
+                for item in run.items():
+                    if type(item) in children.wants:
+                        children.tell(item)
+                    for chunk in reply.chunks(item):
+                        if run_manager is not None:
+                            run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        yield chunk
+                    if reply.cut:
+                        break
         last = reply.last(run.result)
         if run_manager is not None:
             run_manager.on_llm_new_token(last.text, chunk=last)
         yield last
 
     async def _achunks(
-        self, call: _Call, run_manager: AsyncCallbackManagerForLLMRun | None, root: AsyncCallbackManager | None
+        self,
+        planned: AbstractContextManager[ChatTurn],
+        run_manager: AsyncCallbackManagerForLLMRun | None,
+        root: AsyncCallbackManager | None,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        run = self.clients.asynchronous.chat.stream(call.query, **call.options)
-        reply, children = self._reply(call, run), AsyncChildRuns(root)
-        with self._ending(run):
+        with planned as turn:
+            run = turn.start(self.clients.asynchronous.chat.stream)
+            reply, children = turn.reply(run), AsyncChildRuns(root)
             async with children, run:
                 async for item in run.items():
                     if type(item) in children.wants:
@@ -233,43 +223,5 @@ class ChatDify(App, ScopedChatModel):
             await run_manager.on_llm_new_token(last.text, chunk=last)
         yield last
 
-    # -- what the hooks share
-
-    def _call(self, messages: list[BaseMessage], stop: list[str] | None, kwargs: Mapping[str, Any]) -> _Call:
-        user = kwargs.get("user") or self.user
-        app = app_fingerprint(self.clients.settings, user)
-        binding = Binding(kwargs)
-        conversation_id = kwargs.get("conversation_id") or ""
-        planned = plan(parts_of(messages), mode=self.conversation, app=app, tips=self._tips, conversation_id=conversation_id)
-        options = {
-            "auto_generate_name": self.auto_generate_name,
-            **{name: kwargs[name] for name in _PASSED_ON if name in kwargs},
-            "user": user,
-            "inputs": {**self.inputs, **(kwargs.get("inputs") or {})},
-            "conversation_id": planned.conversation_id,
-            "files": (*planned.turn.files, *(kwargs.get("files") or ())),
-            "split_thinking": self.split_thinking,
-        }
-        stops = stop or self.stop or ()
-        return _Call(binding.query(planned.turn.query), options, app, lambda: Reading(stops, binding.parser()))
-
-    def _reply(self, call: _Call, run: Run | AsyncRun) -> Reply:
-        return Reply(model=self.model, app=call.app, reading=call.reading(), result=lambda: run.result)
-
-    def _result(self, call: _Call, result: RunResult) -> ChatResult:
-        message = message_of(result, model=self.model, app=call.app, reading=call.reading())
-        return ChatResult(generations=[ChatGeneration(message=message)])
-
     def _root(self, told: Any, kind: type[ManagerT]) -> ManagerT | None:
         return manager_below(told, kind) if self.trace_nodes else None
-
-    @contextmanager
-    def _ending(self, run: Run | AsyncRun) -> Iterator[None]:
-        """However the run ends, its conversation has moved on: a repeated turn must not be put behind this one."""
-        try:
-            with model_errors():
-                yield
-        finally:
-            result = run.result
-            if result.conversation_id and result.message_id:
-                self._tips.moved(result.conversation_id, result.message_id)
