@@ -26,7 +26,7 @@ _SECRETS = ("api_key", "dataset_api_key")
 class Connection(BaseModel):
     """Where Dify is and how to get in. What is left out is read from the environment when it is first needed."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True)  # input may be a key
 
     api_key: SecretStr | str | None = Field(default=None, description="App key (`app-…`), or `DIFY_API_KEY`.")
     dataset_api_key: SecretStr | str | None = Field(default=None, description="Knowledge key, or `DIFY_DATASET_API_KEY`.")

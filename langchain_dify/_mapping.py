@@ -282,7 +282,7 @@ def usage_of(usage: Usage | None) -> UsageMetadata | None:
 
 
 def document_of(hit: Hit) -> Document:
-    """A hit as a document; its id is the segment's, the same in every query."""
+    """A hit as a document; its id is the segment's or the child chunk's, the same in every query."""
     metadata: dict[str, Any] = {
         "source": hit.document_name,
         "score": hit.score,
@@ -292,7 +292,15 @@ def document_of(hit: Hit) -> Document:
         "position": hit.position,
         "doc_metadata": dict(hit.document_metadata),
     }
-    more = {"keywords": list(hit.keywords), "child_chunks": list(hit.children), "files": list(hit.files), "summary": hit.summary}
+    more: dict[str, Any] = {
+        "keywords": list(hit.keywords),
+        "child_chunks": list(hit.children),
+        "files": list(hit.files),
+        "summary": hit.summary,
+        "qa": hit.qa,
+    }
+    if hit.parent is not None:
+        more |= {"parent_id": hit.parent.id, "parent_content": hit.parent.text, "parent_score": hit.parent.score}
     return Document(id=hit.id, page_content=hit.text, metadata=metadata | {name: value for name, value in more.items() if value})
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from langchain_core._api import beta
 from langchain_core.documents import Document
 from langchain_core.indexing.base import DeleteResponse, DocumentIndex, UpsertResponse
-from pydantic import Field, field_validator
-from typing_extensions import override
+from pydantic import Field, field_validator, model_validator
+from typing_extensions import Self, override
 
 from dify_integrations import IndexingError, InvalidArgument
 from dify_integrations.bridge.hits import Hit, SearchOptions
@@ -90,6 +90,12 @@ class DifyDocumentIndex(DifyRetriever, DocumentIndex):
         if taken := sorted((BUILT_IN | {INDEX_ID, INDEX_METADATA}).intersection(names)):
             raise InvalidArgument(f"metadata_fields: {', '.join(taken)} cannot be a field of its own")
         return names
+
+    @model_validator(mode="after")
+    def _has_one_base(self) -> Self:
+        if self.dataset_ids:
+            raise InvalidArgument("an index is one knowledge base: name it as dataset_id")
+        return self
 
     @override
     def upsert(self, items: Sequence[Document], /, **kwargs: Any) -> UpsertResponse:

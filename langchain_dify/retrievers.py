@@ -1,46 +1,84 @@
-"""A Dify knowledge base as a LangChain retriever."""
+"""Dify knowledge bases as a LangChain retriever."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Literal, TypeAlias
 
+import anyio
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
-from pydantic import Field, PrivateAttr
-from typing_extensions import override
+from langchain_core.runnables.config import get_executor_for_config
+from pydantic import Field, PrivateAttr, model_validator
+from typing_extensions import Self, override
 
-from dify_integrations import BadRequest, EndpointNotAvailable
-from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, hits_of, merged, retrieval_model
+from dify_integrations import BadRequest, DifyError, EndpointNotAvailable, InvalidArgument
+from dify_integrations.bridge.fusion import children_of, merged
+from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, hits_of, retrieval_model
 from dify_integrations.models.datasets import Dataset
-from dify_integrations.models.retrieval import MetadataFilter, RetrievalModel
+from dify_integrations.models.retrieval import MetadataFilter
 
 from ._base import Connection
 from ._mapping import document_of
 
+Answer: TypeAlias = list[list[Hit]] | DifyError
+"""What one knowledge base came to: hits for every part of the query, or why there are none."""
+
+_PER_CALL: Final = ("k", "search_method", "score_threshold", "reranking", "filter")
+
 
 class DifyRetriever(Connection, BaseRetriever):
-    """Passages of a knowledge base, best first; needs a knowledge key (`dataset_api_key` or `DIFY_DATASET_API_KEY`).
+    """Passages of one or several knowledge bases, best first.
 
-    What is left out stays as the knowledge base has it saved. `k`, `score_threshold`, `filter` and `search_method` can
-    also be given per call: `retriever.invoke("…", k=2)`.
+    Setup:
+        `pip install "dify-integrations[langchain]"`; a knowledge key as `dataset_api_key` or `DIFY_DATASET_API_KEY`.
 
-    Documents have the segment's id, and in their metadata `score` (`None` or 0 for keyword search), `source` and
-    `document_name`, `dataset_id`, `document_id`, `position`, `doc_metadata`, and where there are some `keywords`,
-    `child_chunks`, `files`, `summary`.
+    Instantiate:
+        `retriever = DifyRetriever(dataset_id="…", k=4)`, or `dataset_ids=["…", "…"]`.
+
+    Invoke:
+        `retriever.invoke("…")`; for one call `retriever.invoke("…", k=2, filter={…})`, also `score_threshold`,
+        `search_method` and `reranking`. What nobody sets stays as each knowledge base has it saved; as soon as something is
+        set, the saved settings are read once for every knowledge base, because the server takes all of them or none.
+
+    Documents:
+        The id is the segment's, the same in every query. The metadata has `score` (`None` or 0 for keyword search), `source`
+        and `document_name`, `dataset_id`, `document_id`, `position`, `doc_metadata`, and where there are some `keywords`,
+        `child_chunks`, `files`, `summary`. In question-and-answer knowledge the text is both, and `qa` is `True`.
+        With `content_mode="child"` a hierarchical knowledge base gives one document for each child chunk that was hit, with
+        the chunk's id and score, and `parent_id`, `parent_content` and `parent_score` in the metadata.
+
+    Several knowledge bases:
+        They are asked at once and their results fused by rank, because scores of different searches are not comparable;
+        equal ranks keep the order of `dataset_ids`. `k` bounds what each gives and the whole.
+
+    Raises, when invoked:
+        InvalidArgument: An empty query, an option that Dify does not know, or with `on_long_query="error"` a query of more
+            than 250 characters; nothing was sent.
+        APIError, TransportError: A knowledge base cannot be asked. With `on_dataset_error="skip"` only when none can; a
+            warning names the others.
     """
 
-    dataset_id: str = Field(description="The knowledge base.")
-    k: int | None = Field(default=None, ge=1, description="Number of passages.")
+    dataset_id: str = Field(default="", description="The knowledge base.")
+    dataset_ids: list[str] = Field(default_factory=list, description="Several knowledge bases, instead of one.")
+    k: int | None = Field(default=None, ge=1, description="Number of documents.")
     search_method: str | None = Field(default=None, description="Such as `semantic_search`, `hybrid_search`, `keyword_search`.")
     score_threshold: float | None = Field(default=None, description="0 to 1; passages below are left out.")
     reranking: bool | None = Field(default=None, description="Whether to rerank.")
     filter: MetadataFilter | None = Field(default=None, description="Conditions on the documents' metadata.")
+    content_mode: Literal["parent", "child"] = Field(default="parent", description="Whole passages, or the child chunks hit.")
     on_long_query: OnLongQuery = Field(default="truncate", description="What to do with more than 250 characters.")
+    on_dataset_error: Literal["raise", "skip"] = Field(default="raise", description="When one of several fails.")
 
-    _saved: Dataset | None = PrivateAttr(default=None)
-    _asked: bool = PrivateAttr(default=False)
+    _saved: dict[str, Dataset | None] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> Self:
+        if bool(self.dataset_id) == bool(self.dataset_ids) or not all(self.dataset_ids):
+            raise InvalidArgument("name one knowledge base as dataset_id, or several as dataset_ids")
+        return self
 
     @override
     def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:
@@ -48,53 +86,95 @@ class DifyRetriever(Connection, BaseRetriever):
 
     @override
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **kwargs: Any) -> list[Document]:
-        datasets = self.clients.sync.datasets
-        options = self._options(kwargs)
-        if self._needs_settings(options):
+        options, queries = self._options(kwargs), fit_query(query, self.on_long_query)
+
+        def ask(dataset_id: str) -> Answer:
             try:
-                self._remember(datasets.get(self.dataset_id))
-            except (BadRequest, EndpointNotAvailable):
-                self._remember(None)
-        model = self._model(options)
-        queries = fit_query(query, self.on_long_query)
-        found = [datasets.retrieve(self.dataset_id, part, retrieval_model=model) for part in queries]
-        return self._documents([hits_of(retrieval, self.dataset_id) for retrieval in found], options)
+                return self._ask(dataset_id, queries, options)
+            except DifyError as error:
+                return error
+
+        if len(self._bases) == 1:
+            return self._documents(self._judged([ask(self._bases[0])]), options)
+        with get_executor_for_config({}) as threads:  # LangChain's, which carry the context along
+            return self._documents(self._judged([*threads.map(ask, self._bases)]), options)
 
     @override
     async def _aget_relevant_documents(
         self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, **kwargs: Any
     ) -> list[Document]:
-        datasets = self.clients.asynchronous.datasets
-        options = self._options(kwargs)
-        if self._needs_settings(options):
+        options, queries = self._options(kwargs), fit_query(query, self.on_long_query)
+        answers: dict[str, Answer] = {}
+
+        async def ask(dataset_id: str) -> None:
             try:
-                self._remember(await datasets.get(self.dataset_id))
+                answers[dataset_id] = await self._aask(dataset_id, queries, options)
+            except DifyError as error:  # kept, or it would come out inside an exception group
+                answers[dataset_id] = error
+
+        async with anyio.create_task_group() as group:
+            for dataset_id in self._bases:
+                group.start_soon(ask, dataset_id)
+        return self._documents(self._judged([answers[dataset_id] for dataset_id in self._bases]), options)
+
+    def _ask(self, dataset_id: str, queries: Sequence[str], options: SearchOptions) -> list[list[Hit]]:
+        datasets = self.clients.sync.datasets
+        if self._needs_settings(dataset_id, options):
+            try:
+                self._saved[dataset_id] = datasets.get(dataset_id)
             except (BadRequest, EndpointNotAvailable):
-                self._remember(None)
-        model = self._model(options)
-        queries = fit_query(query, self.on_long_query)
-        found = [await datasets.retrieve(self.dataset_id, part, retrieval_model=model) for part in queries]
-        return self._documents([hits_of(retrieval, self.dataset_id) for retrieval in found], options)
+                self._saved[dataset_id] = None  # too old a server to tell them (0.15)
+        model = retrieval_model(options, self._saved.get(dataset_id))
+        return [hits_of(datasets.retrieve(dataset_id, part, retrieval_model=model), dataset_id) for part in queries]
+
+    async def _aask(self, dataset_id: str, queries: Sequence[str], options: SearchOptions) -> list[list[Hit]]:
+        datasets = self.clients.asynchronous.datasets
+        if self._needs_settings(dataset_id, options):
+            try:
+                self._saved[dataset_id] = await datasets.get(dataset_id)
+            except (BadRequest, EndpointNotAvailable):
+                self._saved[dataset_id] = None
+        model = retrieval_model(options, self._saved.get(dataset_id))
+        return [hits_of(await datasets.retrieve(dataset_id, part, retrieval_model=model), dataset_id) for part in queries]
+
+    # -- what both ways share
+
+    @property
+    def _bases(self) -> list[str]:
+        return list(dict.fromkeys(self.dataset_ids)) or [self.dataset_id]
 
     def _options(self, told: Mapping[str, Any]) -> SearchOptions:
-        condition = told.get("filter", self.filter)
-        return SearchOptions(
-            top_k=told.get("k", self.k),
-            search_method=told.get("search_method", self.search_method),
-            score_threshold=told.get("score_threshold", self.score_threshold),
-            reranking_enable=told.get("reranking", self.reranking),
+        unknown = sorted(set(told) - set(_PER_CALL))
+        if unknown:
+            raise InvalidArgument(f"a search has no {', '.join(unknown)}; there are: {', '.join(_PER_CALL)}")
+        wanted = {name: told.get(name, getattr(self, name)) for name in _PER_CALL}
+        k, condition = wanted["k"], wanted["filter"]
+        if k is not None and not (isinstance(k, int) and k >= 1):
+            raise InvalidArgument(f"k must be a number from 1, not {k!r}")
+        options = SearchOptions(
+            top_k=k,
+            search_method=wanted["search_method"],
+            score_threshold=wanted["score_threshold"],
+            reranking_enable=wanted["reranking"],
             metadata_filter=MetadataFilter.model_validate(condition) if isinstance(condition, Mapping) else condition,
         )
+        retrieval_model(options, None)  # refuses what Dify does not know, before anything is sent
+        return options
 
-    def _needs_settings(self, options: SearchOptions) -> bool:
-        return not (options.is_empty or self._asked)
+    def _needs_settings(self, dataset_id: str, options: SearchOptions) -> bool:
+        return not (options.is_empty or dataset_id in self._saved)
 
-    def _remember(self, saved: Dataset | None) -> None:
-        """Keep the saved settings; `None` from a server too old to tell them (0.15)."""
-        self._saved, self._asked = saved, True
-
-    def _model(self, options: SearchOptions) -> RetrievalModel | None:
-        return retrieval_model(options, self._saved)
+    def _judged(self, answers: Sequence[Answer]) -> list[list[Hit]]:
+        """The results of those that answered, by the policy for the others."""
+        errors = [answer for answer in answers if isinstance(answer, DifyError)]
+        if errors and (self.on_dataset_error == "raise" or len(errors) == len(answers)):
+            raise errors[0]
+        for dataset_id, answer in zip(self._bases, answers, strict=True):
+            if isinstance(answer, DifyError):
+                warnings.warn(f"knowledge base {dataset_id} was left out: {answer}", stacklevel=2)
+        return [result for answer in answers if not isinstance(answer, DifyError) for result in answer]
 
     def _documents(self, results: list[list[Hit]], options: SearchOptions) -> list[Document]:
+        if self.content_mode == "child":
+            results = [children_of(result) for result in results]
         return [document_of(hit) for hit in merged(results, top_k=options.top_k)]

@@ -11,7 +11,8 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from dify_integrations.bridge.clients import Clients
-from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, hits_of, merged, retrieval_model
+from dify_integrations.bridge.fusion import merged
+from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, hits_of, retrieval_model
 from dify_integrations.errors import BadRequest, DifyError, EndpointNotAvailable, InvalidArgument
 from dify_integrations.models.retrieval import MetadataFilter
 from dify_integrations.settings import Timeouts

@@ -1,4 +1,7 @@
-"""Retrieval for frameworks: queries that fit, settings that are complete, records as neutral hits."""
+"""Retrieval for frameworks: queries that fit, settings that are complete, records as neutral hits.
+
+Several lists of hits become one in `fusion`.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,8 @@ class Hit:
         children: Exact hits inside a parent passage: `id`, `content`, `position`, `score`.
         files: Images of the passage.
         summary: When found through its summary.
+        qa: Whether it is a question and its answer.
+        parent: Of a child, the passage around it.
     """
 
     id: str
@@ -50,6 +55,8 @@ class Hit:
     children: tuple[dict[str, Any], ...] = ()
     files: tuple[dict[str, Any], ...] = ()
     summary: str | None = None
+    qa: bool = False
+    parent: Hit | None = None
 
 
 def hits_of(retrieval: Retrieval, dataset_id: str) -> list[Hit]:
@@ -77,6 +84,7 @@ def _hit(record: Record, dataset_id: str) -> Hit:
         children=tuple(child.model_dump(exclude_unset=True) for child in record.child_chunks),
         files=tuple(file.model_dump(exclude_unset=True) for file in record.files),
         summary=record.summary,
+        qa=bool(segment.answer),
     )
 
 
@@ -127,20 +135,6 @@ def _windows(text: str) -> list[str]:
     return [*windows, text] if text else windows
 
 
-def merged(results: list[list[Hit]], *, top_k: int | None) -> list[Hit]:
-    """Several result lists as one by reciprocal rank: scores of different searches cannot be compared."""
-    if len(results) == 1:
-        return results[0][:top_k]
-    ranks: dict[str, float] = {}
-    hits: dict[str, Hit] = {}
-    for result in results:
-        for rank, hit in enumerate(result):
-            ranks[hit.id] = ranks.get(hit.id, 0.0) + 1.0 / (60 + rank)
-            hits.setdefault(hit.id, hit)
-    order = sorted(hits, key=lambda hit_id: -ranks[hit_id])  # sorted is stable: equal ranks keep the server's order
-    return [hits[hit_id] for hit_id in order][:top_k]
-
-
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
     """What a caller wants changed of a knowledge base's saved search settings; all `None` leaves them in force."""
@@ -167,7 +161,6 @@ def retrieval_model(options: SearchOptions, saved: Dataset | None) -> RetrievalM
     """
     if options.is_empty:
         return None
-    base = RetrievalModel.from_dataset(saved) if saved is not None else RetrievalModel()
     changes: dict[str, Any] = {
         "top_k": options.top_k,
         "search_method": options.search_method,
@@ -176,4 +169,8 @@ def retrieval_model(options: SearchOptions, saved: Dataset | None) -> RetrievalM
     }
     if options.score_threshold is not None:
         changes |= {"score_threshold_enabled": True, "score_threshold": options.score_threshold}
-    return RetrievalModel.model_validate(base.to_wire() | {name: value for name, value in changes.items() if value is not None})
+    changes = {name: value for name, value in changes.items() if value is not None}
+    checked = RetrievalModel.model_validate(changes)
+    base = RetrievalModel.from_dataset(saved) if saved is not None else RetrievalModel()
+    # Copied, not checked: a newer server may have saved a method that is not known here.
+    return base.model_copy(update={name: getattr(checked, name) for name in changes})

@@ -12,10 +12,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dify_integrations.bridge.hits import Hit, SearchOptions, fit_query, hits_of, merged, retrieval_model
+from dify_integrations.bridge.hits import Hit, SearchOptions, fit_query, hits_of, retrieval_model
 from dify_integrations.errors import InvalidArgument
 from dify_integrations.models.datasets import Dataset
-from dify_integrations.models.retrieval import MetadataCondition, MetadataFilter, Retrieval
+from dify_integrations.models.retrieval import MetadataCondition, MetadataFilter, Retrieval, SavedRetrieval
 
 WIRE = Path(__file__).parents[2].parent / "shared" / "wire"
 
@@ -63,6 +63,7 @@ def test_a_record_becomes_a_hit() -> None:
             children=({"id": "c1", "content": "Why?", "position": 1, "score": 0.5},),
             files=({"id": "f1"},),
             summary="A reason.",
+            qa=True,
         )
     ]
 
@@ -140,23 +141,6 @@ def test_split_queries_fit_and_lose_no_character(query: str) -> None:
     assert "".join("".join(parts).split()) == "".join(query.split())
 
 
-def hit(name: str) -> Hit:
-    return Hit(id=name, text=name, score=None, dataset_id="kb")
-
-
-def test_one_list_stays_as_it_is() -> None:
-    hits = [hit("a"), hit("b")]
-    assert merged([hits], top_k=None) == hits
-    assert merged([hits], top_k=1) == hits[:1]
-    assert merged([], top_k=3) == []
-
-
-def test_lists_are_fused_by_rank() -> None:
-    """What two searches find beats the best of one; equal ranks keep the order of the lists."""
-    fused = merged([[hit("a"), hit("b")], [hit("c"), hit("b")], [hit("d")]], top_k=3)
-    assert [one.id for one in fused] == ["b", "a", "c"]
-
-
 SAVED = Dataset.model_validate(
     {
         "id": "kb",
@@ -210,6 +194,15 @@ def test_settings_are_complete_without_saved_ones() -> None:
             "conditions": [{"name": "lang", "comparison_operator": "is", "value": "de"}],
         },
     }
+
+
+def test_a_saved_method_of_a_newer_server_is_sent_back_and_an_unknown_one_of_the_caller_refused() -> None:
+    newer = SAVED.model_copy(update={"retrieval_model_dict": SavedRetrieval(search_method="graph_search", top_k=3)})
+    model = retrieval_model(SearchOptions(score_threshold=0.5), newer)
+    assert model is not None
+    assert (model.to_wire()["search_method"], model.top_k, model.score_threshold) == ("graph_search", 3, 0.5)
+    with pytest.raises(InvalidArgument, match="search_method"):
+        retrieval_model(SearchOptions(search_method="graph_search"), newer)
 
 
 def test_weights_of_nulls_are_left_out() -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from langchain_core.documents import Document
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnablePassthrough
+from langchain_core.tools import create_retriever_tool
 
-from dify_integrations import AuthenticationError, InvalidArgument
+from dify_integrations import AuthenticationError, InvalidArgument, ProcessRule
+from dify_integrations.local import Dataset
+from dify_integrations.models.segments import SegmentInput
+from langchain_dify import DifyRetriever
 from tests.langchain.conftest import Recorder, Serve
 
 LONG = "refunds " + "and so on " * 40
@@ -23,6 +27,7 @@ def asked(served: Any) -> list[Any]:
 
 
 def test_documents_have_stable_ids_and_metadata(serve: Serve) -> None:
+    """Check 24: documents have stable ids and scores."""
     retriever = serve().retriever()
     first, again = retriever.invoke("refunds"), retriever.invoke("refunds")
     assert [document.id for document in first] == [document.id for document in again]
@@ -35,6 +40,7 @@ def test_documents_have_stable_ids_and_metadata(serve: Serve) -> None:
 
 @pytest.mark.anyio
 async def test_async_finds_the_same(serve: Serve) -> None:
+    """Check 24: per-call `k` works sync and async."""
     retriever = serve().retriever(k=2)
     assert await retriever.ainvoke("refunds") == retriever.invoke("refunds")
     assert await retriever.ainvoke("refunds", k=1) == retriever.invoke("refunds", k=1)
@@ -57,32 +63,124 @@ def test_changes_are_laid_over_the_saved_settings_which_are_fetched_once(serve: 
     assert len([request for request in served.server.requests if request.method == "GET"]) == 1
 
 
-def test_every_option_can_be_given_per_call(serve: Serve) -> None:
+@pytest.mark.anyio
+async def test_every_option_can_be_given_per_call(serve: Serve) -> None:
+    """Check 24: per-call `k` and filter work sync and async."""
     served = serve()
+    retriever = served.retriever()
     condition = {"conditions": [{"name": "year", "comparison_operator": "=", "value": 2024}]}
-    documents = served.retriever().invoke(
-        "business days", k=1, score_threshold=0.1, search_method="keyword_search", filter=condition
-    )
-    assert {document.metadata["doc_metadata"]["year"] for document in documents} == {2024}
-    (model,) = asked(served)
-    assert (model["top_k"], model["search_method"], model["score_threshold"]) == (1, "keyword_search", 0.1)
+    told: dict[str, Any] = {
+        "k": 1,
+        "score_threshold": 0.1,
+        "search_method": "keyword_search",
+        "reranking": True,
+        "filter": condition,
+    }
+    for documents in (retriever.invoke("business days", **told), await retriever.ainvoke("business days", **told)):
+        assert {document.metadata["doc_metadata"]["year"] for document in documents} == {2024}
+    first, second = asked(served)
+    assert first == second
+    assert (first["top_k"], first["search_method"], first["score_threshold"]) == (1, "keyword_search", 0.1)
+    assert first["reranking_enable"] is True and first["metadata_filtering_conditions"]["conditions"] == condition["conditions"]
 
 
-def test_long_query_is_cut_with_one_warning(serve: Serve) -> None:
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"top_k": 3}, "no top_k; there are: k, search_method"),
+    ({"k": 0}, "k must be"),
+    ({"k": "many"}, "k must be"),
+    ({"search_method": "magic"}, "search_method"),
+    ({"filter": {"conditions": [{"name": "year", "comparison_operator": ">=", "value": 1}]}}, "Dify writes ≥"),
+]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("told", "reason"), WRONG, ids=[str(told) for told, _ in WRONG])
+async def test_what_dify_does_not_know_is_refused_before_anything_is_sent(serve: Serve, told: Any, reason: str) -> None:
     served = serve()
-    with pytest.warns(UserWarning, match="cut to 250"):
-        assert served.retriever().invoke(LONG)
-    assert len(served.bodies(RETRIEVE)[0]["query"]) <= 250
+    with pytest.raises(InvalidArgument, match=reason):
+        served.retriever().invoke("refunds", **told)
+    with pytest.raises(InvalidArgument, match=reason):
+        await served.retriever().ainvoke("refunds", **told)
+    assert served.server.requests == []
 
 
-def test_long_query_can_be_refused_or_split(serve: Serve) -> None:
+@pytest.mark.anyio
+async def test_long_query_is_cut_with_one_warning(serve: Serve) -> None:
+    """Check 24: a query of 251 characters behaves by policy."""
     served = serve()
-    with pytest.raises(InvalidArgument, match="at most 250"):
-        served.retriever(on_long_query="error").invoke(LONG)
+    retriever = served.retriever()
+    with pytest.warns(UserWarning, match="cut to 250") as caught:
+        assert retriever.invoke(LONG) == await retriever.ainvoke(LONG)
+    assert len(caught) == 2  # one for each
+    assert [len(body["query"]) <= 250 for body in served.bodies(RETRIEVE)] == [True, True]
+
+
+@pytest.mark.anyio
+async def test_long_query_can_be_refused_or_split(serve: Serve) -> None:
+    """Check 24: a query of 251 characters behaves by policy, one of 250 is sent as it is."""
+    served = serve()
+    strict = served.retriever(on_long_query="error")
+    with pytest.raises(InvalidArgument, match="has 251 characters; Dify's retrieval takes at most 250"):
+        strict.invoke("x" * 251)
+    with pytest.raises(InvalidArgument, match="has 251 characters"):
+        await strict.ainvoke("x" * 251)
+    assert served.server.requests == [] and strict.invoke("x" * 250) == []
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        documents = served.retriever(on_long_query="split", k=2).invoke(LONG)
-    assert 0 < len(documents) <= 2 and len(served.bodies(RETRIEVE)) == 2
+        split = served.retriever(on_long_query="split", k=2)
+        documents = split.invoke(LONG)
+        assert await split.ainvoke(LONG) == documents
+    assert 0 < len(documents) <= 2 and len(served.bodies(RETRIEVE)) == 1 + 4
+
+
+# -- what knowledge bases hold
+
+
+def bare(served: Any, dataset: Dataset, **fields: Any) -> DifyRetriever:
+    known = {"dataset_id": dataset.id, "dataset_api_key": served.server.dataset_api_key, "base_url": served.server.base_url}
+    return cast("DifyRetriever", served.keep(DifyRetriever(**{**known, **fields})))
+
+
+def test_children_of_a_hierarchical_base(serve: Serve) -> None:
+    """One document for each child chunk that was hit, `k` of them at most; whole passages unless told."""
+    text = "Tours start at noon. Tours end at six. Boats are green."
+    dataset = Dataset("Tours", {"tours.txt": text}, doc_form="hierarchical_model")
+    served = serve(datasets=[dataset, Dataset("Flat", {"a.txt": "Tours are fun."})])
+    (whole,) = bare(served, dataset).invoke("tours")
+    assert whole.page_content == text and "parent_id" not in whole.metadata
+    exact = bare(served, dataset, content_mode="child")
+    children = exact.invoke("tours")
+    assert len(children) >= 2 and all("Tours" in child.page_content for child in children)
+    assert {child.id for child in children} == {child["id"] for child in whole.metadata["child_chunks"]}
+    assert {(child.metadata["parent_id"], child.metadata["parent_content"]) for child in children} == {(whole.id, text)}
+    assert exact.invoke("tours", k=1) == children[:1]
+    (flat,) = bare(served, served.server.datasets[1], content_mode="child").invoke("tours")
+    assert flat.page_content == "Tours are fun." and "parent_id" not in flat.metadata
+
+
+def test_question_and_answer_are_both_in_the_text(serve: Serve) -> None:
+    served = serve(datasets=[Dataset("Empty")])
+    (dataset,) = served.server.datasets
+    retriever = bare(served, dataset)
+    datasets = retriever.clients.sync.datasets
+    form: dict[str, Any] = {"doc_form": "qa_model", "indexing_technique": "high_quality", "process_rule": ProcessRule.automatic()}
+    made = datasets.documents.create_by_text(dataset.id, name="faq", text="Seed.", **form)
+    datasets.documents.wait_until_indexed(dataset.id, made.batch, poll_s=0.001)
+    datasets.segments.create(dataset.id, made.document.id, [SegmentInput(content="When do tours start?", answer="At noon.")])
+    document = retriever.invoke("tours start")[0]
+    assert document.page_content == "When do tours start?\nAt noon."
+    assert document.metadata["qa"] is True
+
+
+@pytest.mark.anyio
+async def test_retriever_as_a_tool(serve: Serve) -> None:
+    """The recipe of the guide: LangChain's own `create_retriever_tool` is all it takes."""
+    retriever = serve().retriever(k=1)
+    tool = create_retriever_tool(retriever, "handbook", "Searches the handbook.", response_format="content_and_artifact")
+    call = {"type": "tool_call", "id": "c1", "name": "handbook", "args": {"query": "refunds"}}
+    for message in (tool.invoke(call), await tool.ainvoke(call)):
+        assert "30 days" in message.text
+        assert message.artifact[0].metadata["source"] == "refunds.txt"
 
 
 def test_rag_chain_answers_from_the_documents(serve: Serve, recorder: Recorder) -> None:
