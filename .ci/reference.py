@@ -1,7 +1,8 @@
 """MkDocs hook: the reference pages, made from the client itself.
 
-One page per area of the client, with the area's methods and the shapes it takes and gives, and one with every operation
-of the Service API. What stands there are the docstrings; a new area or operation needs no page of its own.
+One page per area of the client, with the area's methods and the shapes it takes and gives, one with every operation of the
+Service API, and one per class of the LangChain adapter. What stands there are the docstrings; a new area, operation or
+class needs no page of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from inspect import getdoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fields import exported, fields_table
 from mkdocs.structure.files import File
 
 from dify_integrations import OPERATIONS, Dify
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
     from mkdocs.structure.files import Files
 
-MODELS = Path(__file__).parent.parent / "dify_integrations" / "models"
+ROOT = Path(__file__).parent.parent
+MODELS = ROOT / "dify_integrations" / "models"
+ADAPTER = ROOT / "langchain_dify"
 # Shapes live in one file per area of the API, which is not always an area of the client.
 SHAPES = {
     "app": ["apps"],
@@ -88,6 +92,13 @@ def operations_page() -> str:
     )
 
 
+def class_page(name: str, module: str) -> str:
+    """A class of the adapter: its docstring and methods, then its fields."""
+    fields = fields_table(ADAPTER, name)
+    shown = f"# `{name}`\n\n::: {module}.{name}\n    options:\n      show_root_heading: false\n"
+    return f"{shown}\n## Fields\n\n{fields}\n" if fields else shown
+
+
 def page_name(dotted: str) -> str:
     return f"{dotted.removeprefix('dify.').replace('.', '-')}.md"
 
@@ -100,13 +111,18 @@ def pages() -> dict[str, tuple[str, str]]:
         made[f"{name}.md"] = (title, "\n\n".join([f"# {title}", *(f"::: {path}" for path in objects)]))
     for dotted, area in areas(client):
         made[page_name(dotted)] = (dotted, page_of(dotted, area))
+    for name, module in exported(ADAPTER):
+        made[f"langchain-{name}.md"] = (name, class_page(name, module))
     return made
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the pages into the navigation."""
     nav: list[Any] = config.nav or []
-    nav.append({"Reference": [{title: f"reference/{name}"} for name, (title, _) in pages().items()]})
+    made = {name: {title: f"reference/{name}"} for name, (title, _) in pages().items()}
+    classes = [entry for name, entry in made.items() if name.startswith("langchain-")]
+    client = [entry for name, entry in made.items() if not name.startswith("langchain-")]
+    nav.append({"Reference": [*client, {"LangChain classes": classes}]})
     config.nav = nav
     return config
 

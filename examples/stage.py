@@ -55,7 +55,7 @@ def stage() -> Iterator[Stage]:
 
 
 def local_dify(pace_s: float = PACE_S) -> LocalDify:
-    """A Dify with three apps and a knowledge base made of the text files in `handbook/`."""
+    """A Dify with four apps and a knowledge base made of the text files in `handbook/`."""
     handbook = Dataset("Handbook", HANDBOOK, description="How Tern & Tide, a kayak shop, works")
     return LocalDify(
         apps=[
@@ -71,6 +71,7 @@ def local_dify(pace_s: float = PACE_S) -> LocalDify:
                 ],
                 script=copywriter,
             ),
+            App("slogans", "completion", inputs_form=[{"paragraph": {"variable": "query", "label": "For what", "required": True}}]),
         ],
         datasets=[handbook],
         pace_s=pace_s,
