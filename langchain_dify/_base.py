@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
+from uuid import UUID
 
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.runnables import RunnableConfig
@@ -18,6 +19,9 @@ from typing_extensions import Self
 from dify_integrations import AsyncDify, Dify, InvalidArgument, Timeouts
 from dify_integrations.bridge.clients import Clients, app_fingerprint
 from dify_integrations.models.apps import AppInfo
+
+UserOf: TypeAlias = Callable[[RunnableConfig], str]
+"""Tells the end user of a call from its config."""
 
 _OPTIONS = ("api_key", "dataset_api_key", "user", "timeout", "max_retries")
 _SECRETS = ("api_key", "dataset_api_key")
@@ -31,7 +35,10 @@ class Connection(BaseModel):
     api_key: SecretStr | str | None = Field(default=None, description="App key (`app-…`), or `DIFY_API_KEY`.")
     dataset_api_key: SecretStr | str | None = Field(default=None, description="Knowledge key, or `DIFY_DATASET_API_KEY`.")
     base_url: str | None = Field(default=None, description="Address with `/v1`, or `DIFY_BASE_URL`; Dify Cloud unless given.")
-    user: str | None = Field(default=None, description="Your identifier of the end user, or `DIFY_USER`.")
+    user: str | UserOf | None = Field(
+        default=None,
+        description="Your identifier of the end user, or a function that tells it from a call's config, or `DIFY_USER`.",
+    )
     timeout: float | Timeouts | None = Field(default=None, description="Seconds of the read and idle clocks, or `Timeouts`.")
     max_retries: int | None = Field(default=None, description="How often a call that surely did not start is sent again.")
     client: Dify | None = Field(default=None, exclude=True, repr=False, description="A shared sync client.")
@@ -68,7 +75,8 @@ class Connection(BaseModel):
     def clients(self) -> Clients:
         """The sync and the async client, each made when it is first asked for."""
         if self._clients is None:
-            options: dict[str, Any] = {name: value for name in _OPTIONS if (value := getattr(self, name)) is not None}
+            told = {name: getattr(self, name) for name in _OPTIONS}
+            options = {name: value for name, value in told.items() if value is not None and not callable(value)}
             sync, asynchronous = self.client, self.async_client
             if sync is None and asynchronous is None:
                 self._clients = Clients(base_url=self.base_url, **options)
@@ -82,7 +90,38 @@ class Connection(BaseModel):
     @property
     def app_fingerprint(self) -> str:
         """Tells this app and user from others, without telling the key."""
-        return app_fingerprint(self.clients.settings, self.user)
+        return app_fingerprint(self.clients.settings, None if callable(self.user) else self.user)
+
+    def _told(self, kwargs: Mapping[str, Any], config: RunnableConfig, *names: str) -> dict[str, Any]:
+        """`kwargs`, and the user and whatever else the call's `config["configurable"]` says where they say nothing.
+
+        Made keyword arguments, so that they are part of a cache's key.
+
+        Args:
+            kwargs: The call's.
+            config: The call's. `dify_user` or `user_id` is the user.
+            names: What else to look for, under `dify_<name>`. Of `inputs` those of both count, the call's first.
+
+        Raises:
+            InvalidArgument: What should be a user or inputs is something else.
+        """
+        told = dict(kwargs)
+        configurable = config.get("configurable") or {}
+        for name in names:
+            value = configurable.get(f"dify_{name}")
+            if value and name == "inputs":
+                told[name] = merged_inputs(value, told.get(name))
+            elif value and not told.get(name):
+                told[name] = value
+        user = told.get("user") or configurable.get("dify_user") or configurable.get("user_id") or self.user
+        if user is not None:
+            told["user"] = user_text(user(config) if callable(user) else user)
+        return told
+
+    def alike(self, **fields: Any) -> Self:
+        """A copy with other fields that shares clients and memory, for one call."""
+        _ = self.clients  # made now, or the copy would make its own
+        return self.model_copy(update=fields)
 
     @property
     def lc_secrets(self) -> dict[str, str]:
@@ -130,14 +169,26 @@ class App(Connection):
         return len(count(text)) if count is not None else approximate_tokens(text)
 
 
-def with_configurable(kwargs: dict[str, Any], config: RunnableConfig, *names: str) -> dict[str, Any]:
-    """`kwargs`, and what the call's `config["configurable"]` says under `dify_<name>` where they say nothing.
+def user_text(value: Any) -> str:
+    """An identifier of a user as Dify takes it: text, or a number or UUID as text.
 
-    Made keyword arguments, so that they are part of a cache's key.
+    Raises:
+        InvalidArgument: Anything else, or nothing. A turn nobody's is never taken for the client's user's.
     """
-    configurable = config.get("configurable") or {}
-    told = {name: configurable[f"dify_{name}"] for name in names if configurable.get(f"dify_{name}")}
-    return {**told, **kwargs}
+    if isinstance(value, (str, int, UUID)) and str(value):
+        return str(value)
+    raise InvalidArgument(f"a user is a text that is not empty, not a {type(value).__name__}")
+
+
+def merged_inputs(below: Any, above: Any) -> dict[str, Any]:
+    """Variables of the app from two places; those of `above` win.
+
+    Raises:
+        InvalidArgument: They are no mapping.
+    """
+    if not isinstance(below or {}, Mapping) or not isinstance(above or {}, Mapping):
+        raise InvalidArgument("inputs are a mapping of the app's variables to their values")
+    return {**(below or {}), **(above or {})}
 
 
 def require_mode(info: AppInfo, takes: Callable[[str], bool], owner: object) -> None:

@@ -1,7 +1,8 @@
-"""The public ways into a chat model, thin layers over core's: they know the run before core makes it.
+"""The public ways into the models, thin layers over core's: they know the run before core makes it.
 
 Core tells `_stream` neither its run nor the call's config. Here the config is completed, the run's id chosen, and what
-`config["configurable"]` says made keyword arguments; `_tracing.CallScope` carries the rest.
+`config["configurable"]` says made keyword arguments; `_tracing.CallScope` carries the rest. Every way to a cache leads
+through `generate`, which sees to it that no answer is taken for another's.
 """
 
 from __future__ import annotations
@@ -9,20 +10,27 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
-from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage, AIMessageChunk
-from langchain_core.runnables import RunnableConfig, ensure_config
+from langchain_core.caches import BaseCache
+from langchain_core.callbacks import AsyncCallbackManager, CallbackManager, Callbacks
+from langchain_core.globals import get_llm_cache
+from langchain_core.language_models import BaseChatModel, BaseLLM, LanguageModelInput
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
+from langchain_core.outputs import LLMResult
+from langchain_core.runnables import Runnable, RunnableConfig, ensure_config
 from langchain_core.runnables.config import get_async_callback_manager_for_config, get_callback_manager_for_config
-from typing_extensions import override
+from pydantic import PrivateAttr
+from typing_extensions import Self, override
 
-from ._base import with_configurable
+from dify_integrations.bridge.inline import has_local_file
+
+from ._base import App
 from ._tracing import CallScope
 
-_CONFIGURABLE = ("user", "conversation_id")
+_CONFIGURABLE = ("conversation_id", "inputs")
+_OF_THE_RUN = ("tags", "metadata", "run_name", "run_id")
 
 
-class ScopedChatModel(BaseChatModel):
+class ScopedChatModel(App, BaseChatModel):
     """A chat model whose hooks find their call in `CallScope.take`, and whose streams close from the inside out."""
 
     @override
@@ -30,7 +38,7 @@ class ScopedChatModel(BaseChatModel):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> AIMessage:
         with self._scope(config, get_callback_manager_for_config) as scope:
-            kwargs = with_configurable(kwargs, scope.config, *_CONFIGURABLE)
+            kwargs = self._told(kwargs, scope.config, *_CONFIGURABLE)
             return super().invoke(input, scope.config, stop=stop, **kwargs)
 
     @override
@@ -38,7 +46,7 @@ class ScopedChatModel(BaseChatModel):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> AIMessage:
         with self._scope(config, get_async_callback_manager_for_config) as scope:
-            kwargs = with_configurable(kwargs, scope.config, *_CONFIGURABLE)
+            kwargs = self._told(kwargs, scope.config, *_CONFIGURABLE)
             return await super().ainvoke(input, scope.config, stop=stop, **kwargs)
 
     @override
@@ -46,7 +54,7 @@ class ScopedChatModel(BaseChatModel):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> Iterator[AIMessageChunk]:
         scope = self._scope(config, get_callback_manager_for_config)
-        kwargs = with_configurable(kwargs, scope.config, *_CONFIGURABLE)
+        kwargs = self._told(kwargs, scope.config, *_CONFIGURABLE)
         chunks = scope.adopt(super().stream(input, scope.config, stop=stop, **kwargs))
         try:
             with scope:
@@ -63,7 +71,7 @@ class ScopedChatModel(BaseChatModel):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> AsyncIterator[AIMessageChunk]:
         scope = self._scope(config, get_async_callback_manager_for_config)
-        kwargs = with_configurable(kwargs, scope.config, *_CONFIGURABLE)
+        kwargs = self._told(kwargs, scope.config, *_CONFIGURABLE)
         chunks = scope.adopt(super().astream(input, scope.config, stop=stop, **kwargs))
         try:
             with scope:
@@ -75,6 +83,43 @@ class ScopedChatModel(BaseChatModel):
         finally:
             await scope.aclose()
 
+    @override
+    def stream_events(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        return super().stream_events(input, config, **self._events_kwargs(config, kwargs))
+
+    @override
+    def astream_events(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        return super().astream_events(input, config, **self._events_kwargs(config, kwargs))
+
+    @override
+    def generate(
+        self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Callbacks = None, **kwargs: Any
+    ) -> LLMResult:
+        model, kwargs = self._cached_as(messages, kwargs)
+        return super(ScopedChatModel, model).generate(messages, stop, callbacks, **kwargs)
+
+    @override
+    async def agenerate(
+        self, messages: list[list[BaseMessage]], stop: list[str] | None = None, callbacks: Callbacks = None, **kwargs: Any
+    ) -> LLMResult:
+        model, kwargs = self._cached_as(messages, kwargs)
+        return await super(ScopedChatModel, model).agenerate(messages, stop, callbacks, **kwargs)
+
+    def _cached_as(self, messages: list[list[BaseMessage]], kwargs: dict[str, Any]) -> tuple[Self, dict[str, Any]]:
+        """This model, or a copy without a cache; and the arguments that make its key, the user among them."""
+        if kwargs.get("user") is None:
+            kwargs = self._told(kwargs, ensure_config())
+        if not _has_cache(self.cache):
+            return self, kwargs
+        # In a conversation the same words are another question every time.
+        content = [message.content for history in messages for message in history]
+        fresh = bool(kwargs.get("conversation_id")) or has_local_file(kwargs) or has_local_file(content)
+        return self.alike(cache=False) if fresh else self, kwargs
+
+    def _events_kwargs(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Version 3 of the events goes to the hooks past all the other ways in."""
+        return self._told(kwargs, ensure_config(config), *_CONFIGURABLE) if kwargs.get("version") == "v3" else kwargs
+
     def _scope(
         self,
         config: RunnableConfig | None,
@@ -82,3 +127,73 @@ class ScopedChatModel(BaseChatModel):
     ) -> CallScope:
         config = ensure_config(config)
         return CallScope(config, manager_for(config))
+
+
+class ScopedLLM(App, BaseLLM):
+    """A text model that knows the call's config, and whose cache knows the call's arguments: core leaves them out of the key."""
+
+    _call: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @override
+    def invoke(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> str:
+        config = ensure_config(config)
+        return super().invoke(input, config, stop=stop, **self._told(kwargs, config, "inputs"))
+
+    @override
+    async def ainvoke(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> str:
+        config = ensure_config(config)
+        return await super().ainvoke(input, config, stop=stop, **self._told(kwargs, config, "inputs"))
+
+    @override
+    def stream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> Iterator[str]:
+        config = ensure_config(config)
+        return super().stream(input, config, stop=stop, **self._told(kwargs, config, "inputs"))
+
+    @override
+    def astream(
+        self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
+    ) -> AsyncIterator[str]:
+        config = ensure_config(config)
+        return super().astream(input, config, stop=stop, **self._told(kwargs, config, "inputs"))
+
+    # Core's text models answer a batch in one call, whose arguments are those of the first config.
+
+    @override
+    def batch(self, inputs: list[LanguageModelInput], *args: Any, **kwargs: Any) -> list[str]:
+        return Runnable.batch(self, inputs, *args, **kwargs)
+
+    @override
+    async def abatch(self, inputs: list[LanguageModelInput], *args: Any, **kwargs: Any) -> list[str]:
+        return await Runnable.abatch(self, inputs, *args, **kwargs)
+
+    @override
+    def generate(self, prompts: list[str], stop: list[str] | None = None, callbacks: Any = None, **kwargs: Any) -> LLMResult:
+        model, kwargs = self._cached_as(kwargs)
+        return super(ScopedLLM, model).generate(prompts, stop, callbacks, **kwargs)
+
+    @override
+    async def agenerate(self, prompts: list[str], stop: list[str] | None = None, callbacks: Any = None, **kwargs: Any) -> LLMResult:
+        model, kwargs = self._cached_as(kwargs)
+        return await super(ScopedLLM, model).agenerate(prompts, stop, callbacks, **kwargs)
+
+    def _cached_as(self, kwargs: dict[str, Any]) -> tuple[Self, dict[str, Any]]:
+        """A copy whose identity holds the call's arguments, or none when there is no cache; and the arguments."""
+        if kwargs.get("user") is None:
+            kwargs = self._told(kwargs, ensure_config())
+        if not _has_cache(self.cache):
+            return self, kwargs
+        if has_local_file(kwargs):
+            return self.alike(cache=False), kwargs
+        model = self.alike()
+        model._call = {name: value for name, value in kwargs.items() if name not in _OF_THE_RUN}
+        return model, kwargs
+
+
+def _has_cache(cache: BaseCache | bool | None) -> bool:
+    return isinstance(cache, BaseCache) or (cache is not False and get_llm_cache() is not None)

@@ -7,7 +7,7 @@ them: the ids of the turn in the first, everything else in the last. Knows nothi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.documents import Document
@@ -76,14 +76,14 @@ class Reply:
 
     Args:
         model: Name of the model, for the metadata.
-        app: Fingerprint of the app, so that a later turn knows whose conversation it is.
+        stamp: What a later turn must know beside the run: `app`, whose conversation it is, and digests of what was told.
         reading: How its text is read.
         result: Tells the run so far; asked once, for the ids in the first chunk.
     """
 
-    def __init__(self, *, model: str, app: str, reading: Reading, result: Callable[[], RunResult]) -> None:
+    def __init__(self, *, model: str, stamp: Mapping[str, str], reading: Reading, result: Callable[[], RunResult]) -> None:
         self._model = model
-        self._app = app
+        self._stamp = stamp
         self._reading = reading
         self._result = result
         self._said: list[str] = []
@@ -114,7 +114,7 @@ class Reply:
     def last(self, result: RunResult) -> ChatGenerationChunk:
         """The end of the stream: what was held back, usage, and everything known of the run."""
         text, calls = self._sorted([] if self._withdrawn else self._reading.close())
-        metadata = response_metadata(result, self._model, self._app, called=self._calls > 0, early=not self._started)
+        metadata = response_metadata(result, self._model, self._stamp, called=self._calls > 0, early=not self._started)
         if self._withdrawn:
             metadata["dify"]["replaced_answer"] = result.text
         chunk = AIMessageChunk(
@@ -190,12 +190,12 @@ def generation_of(chunks: Sequence[GenerationChunk]) -> Generation:
     return Generation(text=text, generation_info={**told[-1], "dify": known} if told else None)
 
 
-def message_of(result: RunResult, *, model: str, app: str, reading: Reading) -> AIMessage:
+def message_of(result: RunResult, *, model: str, stamp: Mapping[str, str], reading: Reading) -> AIMessage:
     """The whole answer as the message that its chunks would add up to; what moderation put in its place, when it did.
 
     Args:
         result: A run that is over, or was left at a stop sequence.
-        model, app, reading: As for `Reply`; the reading a fresh one.
+        model, stamp, reading: As for `Reply`; the reading a fresh one.
     """
     text, calls = sorted_pieces([*reading.feed(result.text), *reading.close()], 0)
     extra = _thoughts(result)
@@ -205,7 +205,7 @@ def message_of(result: RunResult, *, model: str, app: str, reading: Reading) -> 
         content=text,
         tool_call_chunks=calls,
         additional_kwargs=extra,
-        response_metadata=response_metadata(result, model, app, called=bool(calls), early=True),
+        response_metadata=response_metadata(result, model, stamp, called=bool(calls), early=True),
         usage_metadata=usage_of(result.usage),
     )
     return cast("AIMessage", message_chunk_to_message(chunk))  # declared to give any message
@@ -224,17 +224,17 @@ def _call_chunk(call: ParsedCall, index: int) -> ToolCallChunk:
     return tool_call_chunk(name=call.name, args=json.dumps(arguments, ensure_ascii=False), id=call.id, index=index)
 
 
-def response_metadata(result: RunResult, model: str, app: str, *, called: bool, early: bool) -> dict[str, Any]:
+def response_metadata(result: RunResult, model: str, stamp: Mapping[str, str], *, called: bool, early: bool) -> dict[str, Any]:
     """What is known of the run beside its text.
 
     Args:
         result: The run.
-        model, app: As for `Reply`.
+        model, stamp: As for `Reply`.
         called: Whether the answer calls tools.
         early: Whether to say what otherwise stands in the first chunk.
     """
     known = _named(result, (*(_EARLY if early else ()), *_LATE))
-    known |= {"app": app, "status": result.status}
+    known |= {**stamp, "status": result.status}
     if result.usage is not None:
         known["usage"] = result.usage.raw
     if result.citations:

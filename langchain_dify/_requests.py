@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,7 +11,8 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from dify_integrations.bridge.clients import app_fingerprint
-from dify_integrations.bridge.conversation import Tips, plan
+from dify_integrations.bridge.conversation import Plan, Policy, Tips, anchor_in, plan
+from dify_integrations.bridge.turn import without_system
 
 from ._binding import Binding
 from ._mapping import Reading, Reply, message_of
@@ -19,9 +21,11 @@ from .errors import model_errors
 
 if TYPE_CHECKING:
     from dify_integrations import AsyncRun, Run
+    from dify_integrations.models.messages import MessagePage
 
     from .chat_models import ChatDify
 
+log = logging.getLogger("langchain_dify")
 _PASSED_ON = ("workflow_id", "trace_id", "auto_generate_name")
 RunT = TypeVar("RunT", bound="Run | AsyncRun")
 
@@ -35,9 +39,6 @@ class ChatTurn:
         stop: Sequences to stop at, instead of the model's.
         kwargs: The call's.
 
-    Attributes:
-        app: Fingerprint of the app and user.
-
     Raises:
         InvalidArgument: Content or arguments that cannot be sent.
     """
@@ -49,11 +50,38 @@ class ChatTurn:
         self._kwargs = kwargs
         self._tips = tips
         self._stops = stop or model.stop or ()
-        self._user = kwargs.get("user") or model.user
+        self._user = kwargs.get("user")
         self._binding = Binding(kwargs)
         self._parts = parts_of(messages)
+        self._system = ""
+        if model.system_input_key:
+            self._system, self._parts = without_system(self._parts)
+        self._policy = Policy(
+            mode=model.conversation,
+            on_fork=model.on_fork,
+            history_apart=bool(model.history_input_key),
+            home=model.conversation_id or "",
+        )
+        self._plan: Plan | None = None
         self._run: Run | AsyncRun | None = None
-        self.app = app_fingerprint(model.clients.settings, self._user)
+        self._app = app_fingerprint(model.clients.settings, self._user)
+
+    def question(self) -> dict[str, Any] | None:
+        """Arguments of `messages.list`, when the server must be asked whether the history ends where its conversation does."""
+        if self._model.verify_tip is False or self._kwargs.get("conversation_id"):
+            return None
+        anchor = anchor_in(self._parts, mode=self._policy.mode, app=self._app)
+        if anchor is None or not (self._model.verify_tip or self._tips.doubts(anchor)):
+            return None
+        return {"conversation_id": anchor.conversation_id, "user": self._user, "limit": 1}
+
+    def hear(self, page: MessagePage | None) -> None:
+        """Take note of the server's answer to the question; `None` when it knows no such conversation."""
+        anchor = anchor_in(self._parts, mode=self._policy.mode, app=self._app)
+        if anchor is not None:
+            newest = page.data[-1].id if page is not None and page.data else ""
+            system = self._tips.system_of(anchor.conversation_id)
+            self._tips.moved(anchor.conversation_id, newest, system)
 
     def start(self, stream: Callable[..., RunT]) -> RunT:
         """The turn's run.
@@ -67,19 +95,29 @@ class ChatTurn:
         """
         model, told = self._model, self._kwargs
         conversation_id = told.get("conversation_id") or ""
-        planned = plan(self._parts, mode=model.conversation, app=self.app, tips=self._tips, conversation_id=conversation_id)
+        self._plan = planned = plan(
+            self._parts, policy=self._policy, app=self._app, tips=self._tips, conversation_id=conversation_id, claim=True
+        )
+        if planned.forked is not None:
+            log.info("conversation %s has moved on: the history begins a new one", planned.forked.conversation_id)
         options = {
             "auto_generate_name": model.auto_generate_name,
             **{name: told[name] for name in _PASSED_ON if name in told},
             "user": self._user,
-            "inputs": {**model.inputs, **(told.get("inputs") or {})},
+            "inputs": self._inputs(planned),
             "conversation_id": planned.conversation_id,
             "files": (*planned.turn.files, *(told.get("files") or ())),
             "split_thinking": model.split_thinking,
         }
-        run = stream(self._binding.query(planned.turn.query), **options)
-        self._run = run
+        self._run = run = stream(self._binding.query(planned.turn.query), **options)
         return run
+
+    def _inputs(self, planned: Plan) -> dict[str, Any]:
+        """The app's variables. Dify takes them anew with every turn, so these of the history go along every time."""
+        model = self._model
+        texts = {model.system_input_key: self._system, model.history_input_key: planned.history}
+        said = {name: text for name, text in texts.items() if name and text}
+        return {**model.inputs, **(self._kwargs.get("inputs") or {}), **said}
 
     def reading(self) -> Reading:
         """How the answer's text is read; a fresh one at every call."""
@@ -87,18 +125,27 @@ class ChatTurn:
 
     def reply(self, run: Run | AsyncRun) -> Reply:
         """Makes the run's items chunks."""
-        return Reply(model=self._model.model, app=self.app, reading=self.reading(), result=lambda: run.result)
+        return Reply(model=self._model.model, stamp=self._stamp(), reading=self.reading(), result=lambda: run.result)
 
     def result(self, run: Run | AsyncRun) -> ChatResult:
         """The answer of a run that is over."""
-        message = message_of(run.result, model=self._model.model, app=self.app, reading=self.reading())
+        message = message_of(run.result, model=self._model.model, stamp=self._stamp(), reading=self.reading())
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     def end(self) -> None:
         """However the run ended, its conversation has moved on: a repeated turn must not be put behind this one."""
-        result = self._run.result if self._run is not None else None
+        planned, result = self._plan, self._run.result if self._run is not None else None
+        if planned is None:
+            return
         if result is not None and result.conversation_id and result.message_id:
-            self._tips.moved(result.conversation_id, result.message_id)
+            self._tips.moved(result.conversation_id, result.message_id, planned.system)
+        if planned.conversation_id:
+            self._tips.leave(planned.conversation_id)
+
+    def _stamp(self) -> dict[str, str]:
+        """What a later turn must know of this one, wherever its history is kept meanwhile."""
+        system = self._plan.system if self._plan is not None else ""
+        return {"app": self._app, **({"system_digest": system} if system else {})}
 
 
 @contextmanager

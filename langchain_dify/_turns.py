@@ -62,6 +62,7 @@ def anchor_of(message: AIMessage) -> Anchor | None:
     told = message.response_metadata.get("dify")
     if not isinstance(told, dict):
         return None
-    known = [told.get(name) for name in ("conversation_id", "message_id", "app")]
-    texts = [value for value in known if isinstance(value, str) and value]
-    return Anchor(*texts) if len(texts) == len(known) else None
+    conversation_id, message_id, app, system = (
+        str(told.get(name) or "") for name in ("conversation_id", "message_id", "app", "system_digest")
+    )
+    return Anchor(conversation_id, message_id, app, system) if conversation_id and message_id and app else None

@@ -15,17 +15,16 @@ from langchain_core.tools import BaseTool
 from pydantic import Field, PrivateAttr, model_validator
 from typing_extensions import Self, override
 
-from dify_integrations import InvalidArgument
-from dify_integrations.bridge.conversation import ConversationMode, Tips
+from dify_integrations import InvalidArgument, NotFound
+from dify_integrations.bridge.conversation import ConversationMode, OnFork, Tips
 
-from ._base import App
 from ._binding import schemas_of
 from ._entries import ScopedChatModel
 from ._requests import ChatTurn, chat_turn
 from ._tracing import AsyncChildRuns, CallScope, ManagerT, SyncChildRuns, manager_below
 
 
-class ChatDify(App, ScopedChatModel):
+class ChatDify(ScopedChatModel):
     """A chat model whose answers are a Dify app's.
 
     Setup:
@@ -62,14 +61,29 @@ class ChatDify(App, ScopedChatModel):
     split_thinking: bool = Field(default=False, description="Take `<think>…</think>` in the text for reasoning.")
     auto_generate_name: bool | None = Field(default=None, description="`False` saves Dify a call that titles conversations.")
 
+    conversation_id: str | None = Field(default=None, description="Conversation of histories without an answer of this app.")
+    on_fork: OnFork = Field(
+        default="stateless", description="An edited or repeated turn: say the history in a new conversation, or `raise`."
+    )
+    verify_tip: bool | None = Field(
+        default=None,
+        description="Ask Dify before continuing whether the history is complete: always, never, or when this process cannot tell.",
+    )
+    system_input_key: str | None = Field(default=None, description="App variable that takes the system messages.")
+    history_input_key: str | None = Field(default=None, description="App variable that takes what was said before.")
+
     _tips: Tips = PrivateAttr(default_factory=Tips)
 
     @model_validator(mode="after")
-    def _no_cached_conversation(self) -> Self:
-        if self.conversation == "stateful":
+    def _one_way_to_converse(self) -> Self:
+        if self.conversation == "stateful" or self.conversation_id:
             if self.cache:
-                raise InvalidArgument('conversation="stateful" cannot be cached: a cached answer never reaches the conversation')
+                raise InvalidArgument("a model that continues a conversation cannot be cached: a cached answer never reaches it")
             self.cache = False
+        if self.conversation == "stateless" and self.conversation_id:
+            raise InvalidArgument('conversation="stateless" continues no conversation_id; leave one of the two out')
+        if self.system_input_key and self.system_input_key == self.history_input_key:
+            raise InvalidArgument("system_input_key and history_input_key are two variables")
         return self
 
     # -- what LangChain asks
@@ -85,6 +99,8 @@ class ChatDify(App, ScopedChatModel):
             "app_fingerprint": self.app_fingerprint,
             "inputs": self.inputs,
             "conversation": self.conversation,
+            "system_input_key": self.system_input_key,
+            "history_input_key": self.history_input_key,
             "stop": self.stop,
         }
 
@@ -120,6 +136,7 @@ class ChatDify(App, ScopedChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with chat_turn(self, messages, stop, kwargs, self._tips) as turn:
+            self._ask_tip(turn)
             run = turn.start(self.clients.sync.chat.stream)
             watched, children = turn.reading(), SyncChildRuns(self._root(run_manager, CallbackManager))
             with children, run:
@@ -139,6 +156,7 @@ class ChatDify(App, ScopedChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         with chat_turn(self, messages, stop, kwargs, self._tips) as turn:
+            await self._aask_tip(turn)
             run = turn.start(self.clients.asynchronous.chat.stream)
             watched, children = turn.reading(), AsyncChildRuns(self._root(run_manager, AsyncCallbackManager))
             async with children, run:
@@ -182,6 +200,7 @@ class ChatDify(App, ScopedChatModel):
         root: CallbackManager | None,
     ) -> Iterator[ChatGenerationChunk]:
         with planned as turn:
+            self._ask_tip(turn)
             run = turn.start(self.clients.sync.chat.stream)
             reply, children = turn.reply(run), SyncChildRuns(root)
             with children, run:
@@ -206,6 +225,7 @@ class ChatDify(App, ScopedChatModel):
         root: AsyncCallbackManager | None,
     ) -> AsyncIterator[ChatGenerationChunk]:
         with planned as turn:
+            await self._aask_tip(turn)
             run = turn.start(self.clients.asynchronous.chat.stream)
             reply, children = turn.reply(run), AsyncChildRuns(root)
             async with children, run:
@@ -222,6 +242,22 @@ class ChatDify(App, ScopedChatModel):
         if run_manager is not None:
             await run_manager.on_llm_new_token(last.text, chunk=last)
         yield last
+
+    def _ask_tip(self, turn: ChatTurn) -> None:
+        question = turn.question()
+        if question is not None:
+            try:
+                turn.hear(self.clients.sync.messages.list(**question))
+            except NotFound:
+                turn.hear(None)
+
+    async def _aask_tip(self, turn: ChatTurn) -> None:
+        question = turn.question()
+        if question is not None:
+            try:
+                turn.hear(await self.clients.asynchronous.messages.list(**question))
+            except NotFound:
+                turn.hear(None)
 
     def _root(self, told: Any, kind: type[ManagerT]) -> ManagerT | None:
         return manager_below(told, kind) if self.trace_nodes else None

@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Literal
 
 from langchain_core.callbacks import AsyncCallbackManager, AsyncCallbackManagerForLLMRun, CallbackManager, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseLLM
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from langchain_core.runnables.config import get_executor_for_config
 from langchain_core.runnables.utils import gather_with_concurrency
@@ -20,13 +19,13 @@ from dify_integrations import AsyncRun, Run
 from dify_integrations.bridge.form import form_of, prompt_variable
 from dify_integrations.models.apps import AppParameters
 
-from ._base import App
+from ._entries import ScopedLLM
 from ._mapping import Continuation, Reading, Reply, generation_of
 from ._tracing import AsyncChildRuns, ManagerT, SyncChildRuns, manager_below
 from .errors import model_errors
 
 
-class DifyLLM(App, BaseLLM):
+class DifyLLM(ScopedLLM):
     """A text model whose texts are a Dify app's.
 
     The prompt becomes the app's variable `prompt_key`: unless given, `query` or the first required text variable of the
@@ -40,7 +39,7 @@ class DifyLLM(App, BaseLLM):
     prompt_key: str | None = Field(default=None, description="Variable that takes the prompt; asked of the app unless given.")
     streaming: bool = Field(default=False, description="Tell callbacks every token inside `invoke` too.")
 
-    _key: str | None = PrivateAttr(default=None)
+    _learned: dict[str, str] = PrivateAttr(default_factory=dict)  # shared by copies
 
     @property
     def _llm_type(self) -> str:
@@ -55,6 +54,7 @@ class DifyLLM(App, BaseLLM):
             "prompt_key": self.prompt_key,
             "inputs": self.inputs,
             "stop": self.stop,
+            **({"call": self._call} if self._call else {}),
         }
 
     @override
@@ -171,27 +171,29 @@ class DifyLLM(App, BaseLLM):
         client = self.clients.sync
         if self.mode == "chat":
             return client.chat.stream(prompt, **self._options(kwargs))
-        key = self.prompt_key or self._key or self._learn(client.app.parameters())
+        key = self.prompt_key or self._learned.get("key") or self._learn(client.app.parameters())
         return client.completion.stream(**self._options(kwargs, {key: prompt}))
 
     async def _aopen(self, prompt: str, kwargs: Mapping[str, Any]) -> AsyncRun:
         client = self.clients.asynchronous
         if self.mode == "chat":
             return client.chat.stream(prompt, **self._options(kwargs))
-        key = self.prompt_key or self._key or self._learn(await client.app.parameters())
+        key = self.prompt_key or self._learned.get("key") or self._learn(await client.app.parameters())
         return client.completion.stream(**self._options(kwargs, {key: prompt}))
 
     def _options(self, kwargs: Mapping[str, Any], prompt: Mapping[str, str] | None = None) -> dict[str, Any]:
         inputs = {**self.inputs, **(kwargs.get("inputs") or {}), **(prompt or {})}
-        return {"inputs": inputs, "user": kwargs.get("user") or self.user, "files": kwargs.get("files") or ()}
+        return {"inputs": inputs, "user": kwargs.get("user"), "files": kwargs.get("files") or ()}
 
     def _learn(self, parameters: AppParameters) -> str:
-        self._key = prompt_variable(form_of(parameters), taken=self.inputs)
-        return self._key
+        self._learned["key"] = prompt_variable(form_of(parameters), taken=self.inputs)
+        return self._learned["key"]
 
     def _continuation(self, run: Run | AsyncRun, stop: list[str] | None) -> Continuation:
         reading = Reading(stop or self.stop or ())
-        return Continuation(Reply(model=self.model, app=self.app_fingerprint, reading=reading, result=lambda: run.result))
+        return Continuation(
+            Reply(model=self.model, stamp={"app": self.app_fingerprint}, reading=reading, result=lambda: run.result)
+        )
 
     def _root(self, run_manager: Any, kind: type[ManagerT]) -> ManagerT | None:
         return manager_below(run_manager, kind) if self.trace_nodes else None

@@ -15,7 +15,7 @@ from dify_integrations import AsyncDify, Dify, InvalidArgument, TextDelta
 from dify_integrations.bridge.tool_schema import ArgumentSchema, argument_schema, form_of, tool_name, variables_model
 from dify_integrations.models.apps import AppInfo, AppParameters
 
-from ._base import Connection, require_mode, with_configurable
+from ._base import Connection, require_mode
 from ._outputs import OutputsChunk, outputs_of
 from ._tracing import AsyncChildRuns, Generators, SyncChildRuns, afollow, follow
 
@@ -188,9 +188,9 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
     def _request(self, input: dict[str, Any], config: RunnableConfig, kwargs: Mapping[str, Any]) -> dict[str, Any]:
         if not isinstance(input, Mapping):
             raise InvalidArgument(f"a workflow takes its variables as a dictionary, not a {type(input).__name__}")
-        told = with_configurable({name: kwargs[name] for name in _PASSED_ON if name in kwargs}, config, "user")
+        told = self._told({name: kwargs[name] for name in _PASSED_ON if name in kwargs}, config)
         given = input if self._schema is None else self._schema.inputs_of(self._schema.arguments_of(input))
-        return {"user": self.user, "workflow_id": self.workflow_id, **told, "inputs": {**given, **self.inputs}}
+        return {"workflow_id": self.workflow_id, **told, "inputs": {**given, **self.inputs}}
 
 
 def _added(pieces: Sequence[Any]) -> Any:

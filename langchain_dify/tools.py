@@ -30,7 +30,7 @@ from dify_integrations.bridge.record import run_record
 from dify_integrations.bridge.tool_schema import QUERY, ArgumentSchema, argument_schema, form_of, tool_name
 from dify_integrations.models.apps import AppInfo, AppParameters
 
-from ._base import Connection, require_mode, with_configurable
+from ._base import Connection, require_mode
 from ._tracing import afollow, follow
 from .errors import as_tool_error
 
@@ -137,8 +137,7 @@ class AppTool(Connection, BaseTool):
 
     def _request(self, args: tuple[Any, ...], kwargs: dict[str, Any], config: RunnableConfig | None) -> dict[str, Any]:
         """The arguments of the client's method."""
-        told = with_configurable({}, config or {}, "user")
-        return {"inputs": self._inputs(args, kwargs), "user": self.user, "workflow_id": self.workflow_id, **told}
+        return {"inputs": self._inputs(args, kwargs), "workflow_id": self.workflow_id, **self._told({}, config or {})}
 
     def _inputs(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         arguments = {**dict(zip(self.args, args, strict=False)), **kwargs}  # a tool with one argument may be given its value alone
@@ -246,4 +245,4 @@ class DifyChatTool(AppTool):
 
     def _thread(self, request: Mapping[str, Any], config: RunnableConfig | None) -> tuple[str, str] | None:
         thread_id = ((config or {}).get("configurable") or {}).get("thread_id")
-        return (str(thread_id), str(request["user"])) if thread_id and self.conversation == "thread" else None
+        return (str(thread_id), str(request.get("user"))) if thread_id and self.conversation == "thread" else None

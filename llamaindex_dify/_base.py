@@ -22,7 +22,8 @@ from llama_index.core.base.llms.types import (
 from llama_index.core.bridge.pydantic import Field, PrivateAttr, SecretStr
 
 from dify_integrations.bridge.clients import Clients, app_fingerprint
-from dify_integrations.bridge.conversation import ConversationMode, Tips, plan
+from dify_integrations.bridge.conversation import ConversationMode, Policy, Tips, plan
+from dify_integrations.bridge.turn import without_system
 from dify_integrations.errors import InvalidArgument, RunStopped
 from dify_integrations.settings import Timeouts
 
@@ -37,7 +38,7 @@ from ._announcing import (
 from ._function_calling import PromptedFunctionCalling
 from ._mapping import Answer, acompletions, completion_of, completions
 from ._tracing import StepTracer
-from ._turns import bridge_messages, options_of, without_system
+from ._turns import bridge_messages, options_of
 
 if TYPE_CHECKING:
     from dify_integrations import AsyncDify, AsyncRun, Dify, Run
@@ -56,6 +57,7 @@ class Call:
     inputs: Mapping[str, Any]
     user: str
     conversation_id: str
+    system: str
     answer: Answer
     tracer: StepTracer
 
@@ -144,7 +146,8 @@ class DifyLLM(PromptedFunctionCalling):
         if self.system_prompt_variable:
             system, turned = without_system(turned)
             inputs |= {self.system_prompt_variable: system} if system else {}
-        planned = plan(turned, mode=self.conversation, app=app, tips=self._tips, conversation_id=options.conversation_id)
+        policy = Policy(mode=self.conversation)
+        planned = plan(turned, policy=policy, app=app, tips=self._tips, conversation_id=options.conversation_id)
         files = (*planned.turn.files, *options.files)
         return Call(
             query=planned.turn.query or (" " if files else ""),  # Dify refuses an empty query, also next to files
@@ -152,6 +155,7 @@ class DifyLLM(PromptedFunctionCalling):
             inputs=inputs,
             user=user,
             conversation_id=planned.conversation_id,
+            system=planned.system,
             answer=Answer(app, options.offer.parser if options.offer else None),
             tracer=StepTracer(),
         )
@@ -165,7 +169,7 @@ class DifyLLM(PromptedFunctionCalling):
 
     def _final(self, call: Call, result: RunResult, *, streaming: bool = False) -> ChatResponse:
         if result.conversation_id:
-            self._tips.moved(result.conversation_id, result.message_id)
+            self._tips.moved(result.conversation_id, result.message_id, call.system)
         return call.answer.final(result, streaming=streaming)
 
     # -- the four drivers; a stopped run is an answer that says so, every other failure is raised

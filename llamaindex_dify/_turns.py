@@ -134,14 +134,8 @@ def bridge_messages(messages: Sequence[ChatMessage], offer: Offer | None = None)
     turned = [_message(message, names, emulated=offer is not None) for message in messages]
     if offer is not None:
         answered = max((index for index, message in enumerate(turned) if message.role == "assistant"), default=-1)
-        turned.insert(answered + 1, Message("system", offer.text))
+        turned.insert(answered + 1, Message("system", offer.text, every_turn=True))
     return turned
-
-
-def without_system(messages: Sequence[Message]) -> tuple[str, list[Message]]:
-    """The system text, and the other messages."""
-    system = [message.text for message in messages if message.role == "system"]
-    return "\n\n".join(system), [message for message in messages if message.role != "system"]
 
 
 def _message(message: ChatMessage, names: dict[str, str], *, emulated: bool) -> Message:

@@ -3,44 +3,90 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ..errors import InvalidArgument
-from .turn import Anchor, Message, Turn, render
+from .turn import Anchor, Message, Turn, digest, render, system_text, transcript
 
 ConversationMode = Literal["auto", "stateless", "stateful"]
 """`stateless` renders the whole history into every request. `auto` continues the conversation of the last answer when
 that is safe and renders otherwise. `stateful` continues, and refuses where `auto` would fall back."""
 
+OnFork = Literal["stateless", "raise"]
+"""What `auto` does with a history whose conversation has gone on elsewhere: render it into a new one, or refuse."""
+
 KNOWN_TIPS = 10_000
 
 
 class Tips:
-    """Remembers the newest answer of each conversation seen in this process.
+    """Remembers the newest answer of each conversation seen in this process, and which ones a turn is under way in.
 
-    Dify's API can only append. Continuing from an older answer (an edited or repeated turn) would put the new turn behind
-    words the caller has taken back.
+    Dify's API can only append. Continuing from an older answer (an edited or repeated turn), or beside a turn that is still
+    being answered, would put the new turn behind words the caller has taken back or never seen. Nobody ever waits here: a
+    lock held by a stream that its reader has left open could not be released by the one who waits for it.
     """
 
     def __init__(self) -> None:
-        self._tips: OrderedDict[str, str] = OrderedDict()
+        self._tips: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._busy: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def moved(self, conversation_id: str, message_id: str) -> None:
-        """A turn ended in this conversation."""
+    def moved(self, conversation_id: str, message_id: str, system: str = "") -> None:
+        """A turn ended in this conversation.
+
+        Args:
+            conversation_id: The conversation.
+            message_id: Its newest answer.
+            system: Digest of the system text it has been told.
+        """
         with self._lock:
-            self._tips[conversation_id] = message_id
+            self._tips[conversation_id] = (message_id, system)
             self._tips.move_to_end(conversation_id)
             while len(self._tips) > KNOWN_TIPS:
                 self._tips.popitem(last=False)
 
     def is_tip(self, anchor: Anchor) -> bool:
-        """Whether nothing newer is known; a conversation never seen here counts as untouched."""
+        """Whether nothing newer is known or under way; a conversation never seen here counts as untouched."""
         with self._lock:
-            return self._tips.get(anchor.conversation_id, anchor.message_id) == anchor.message_id
+            return self._free(anchor)
+
+    def doubts(self, anchor: Anchor) -> bool:
+        """Whether only the server can tell: what this process saw last is another answer, or nothing."""
+        with self._lock:
+            known, _ = self._tips.get(anchor.conversation_id, ("", ""))
+            return known != anchor.message_id and not self._busy[anchor.conversation_id]
+
+    def system_of(self, conversation_id: str) -> str:
+        """Digest of the system text the conversation has been told in this process."""
+        with self._lock:
+            return self._tips.get(conversation_id, ("", ""))[1]
+
+    def take(self, anchor: Anchor) -> bool:
+        """Begin a turn behind this answer if it is the tip; from then on it is not, until `leave`."""
+        with self._lock:
+            if not self._free(anchor):
+                return False
+            self._busy[anchor.conversation_id] += 1
+            return True
+
+    def enter(self, conversation_id: str) -> None:
+        """Begin a turn in this conversation wherever it stands."""
+        with self._lock:
+            self._busy[conversation_id] += 1
+
+    def leave(self, conversation_id: str) -> None:
+        """The turn is over."""
+        with self._lock:
+            self._busy[conversation_id] -= 1
+            if self._busy[conversation_id] <= 0:
+                del self._busy[conversation_id]
+
+    def _free(self, anchor: Anchor) -> bool:
+        known, _ = self._tips.get(anchor.conversation_id, (anchor.message_id, ""))
+        return known == anchor.message_id and anchor.conversation_id not in self._busy
 
     def __deepcopy__(self, _: dict[int, object]) -> Tips:
         return self  # what is known of a conversation holds for every copy of an adapter object in this process
@@ -80,39 +126,138 @@ class Threads:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send, and into which conversation (`""` starts one)."""
+    """What to send, and into which conversation.
+
+    Attributes:
+        conversation_id: `""` starts one.
+        turn: The query and its files.
+        history: What was said before the conversation began, for an app that has a variable for it.
+        system: Digest of the system text that the conversation knows with this turn.
+        forked: The answer that would have been continued, had its conversation not gone on elsewhere.
+    """
 
     conversation_id: str
     turn: Turn
+    history: str = field(default="", kw_only=True)
+    system: str = field(default="", kw_only=True)
+    forked: Anchor | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How histories are sent.
+
+    Attributes:
+        mode: Whether conversations are continued.
+        on_fork: What `auto` does when the history is not where its conversation is.
+        history_apart: The app has a variable for what was said before the conversation began; otherwise the query says it.
+        home: Conversation of histories without an answer of this app, instead of a new one.
+    """
+
+    mode: ConversationMode = "auto"
+    on_fork: OnFork = "stateless"
+    history_apart: bool = False
+    home: str = ""
+
+
+def anchor_in(messages: Sequence[Message], *, mode: ConversationMode, app: str) -> Anchor | None:
+    """The answer that a turn would be put behind, if it is its conversation's last.
+
+    Args:
+        messages: All of the history, oldest first.
+        mode: Whether conversations are continued.
+        app: Fingerprint of the app that is asked; answers of others are text, no more.
+    """
+    last = _last_answer(messages)
+    anchor = messages[last].anchor if last >= 0 else None
+    return anchor if anchor is not None and anchor.app == app and mode != "stateless" else None
 
 
 def plan(
-    messages: Sequence[Message], *, mode: ConversationMode, app: str, tips: Tips | None = None, conversation_id: str = ""
+    messages: Sequence[Message], *, policy: Policy, app: str, tips: Tips, conversation_id: str = "", claim: bool = False
 ) -> Plan:
     """Decide how to send a history.
 
     Args:
         messages: All of it, oldest first.
-        mode: The policy.
+        policy: How.
         app: Fingerprint of the app that is asked.
         tips: What is known about newer answers.
         conversation_id: Continue this conversation, whatever the messages say; only what follows the last answer is sent.
+        claim: Mark the conversation that is continued as under way; `tips.leave` it then, however the turn ends.
 
     Raises:
-        InvalidArgument: Nothing to send, or `stateful` and the history cannot be continued.
+        InvalidArgument: Nothing to send, or the history cannot be continued and must not be rendered.
     """
-    answered = max((index for index, message in enumerate(messages) if message.role == "assistant"), default=-1)
-    rest = messages[answered + 1 :]
+    said = _last_answer(messages) + 1
     if conversation_id:
-        return Plan(conversation_id, render(rest))
-    anchor = messages[answered].anchor if answered >= 0 else None
-    if mode == "stateless" or answered < 0:
-        return Plan("", render(messages))
-    if anchor is not None and anchor.app == app and (tips is None or tips.is_tip(anchor)):
-        return Plan(anchor.conversation_id, render(rest))
-    if mode == "stateful":
+        planned = _continued(messages, said, Anchor(conversation_id, "", app), tips)
+        if claim:
+            tips.enter(conversation_id)
+        return planned
+    anchor = anchor_in(messages, mode=policy.mode, app=app)
+    if anchor is not None:
+        planned = _continued(messages, said, anchor, tips, history_apart=policy.history_apart)
+        if tips.take(anchor) if claim else tips.is_tip(anchor):
+            return planned
+    if policy.mode == "stateful" and said and not (anchor is None and policy.home):
         raise InvalidArgument(
             "this history does not end where its Dify conversation ends (an edited, repeated or foreign turn); "
             'start a new one, or use conversation="auto"'
         )
-    return Plan("", render(messages))
+    if anchor is not None and policy.on_fork == "raise":
+        raise InvalidArgument(
+            "the Dify conversation of this history has gone on behind its last answer, or another turn is under way in it "
+            '(an edited or repeated turn); on_fork="stateless" would say the history in a new one'
+        )
+    planned = _rendered(messages, said, history_apart=policy.history_apart)
+    if anchor is None and policy.home:
+        planned = replace(planned, conversation_id=policy.home)
+        if claim:
+            tips.enter(policy.home)
+    return replace(planned, forked=anchor)
+
+
+def _continued(messages: Sequence[Message], said: int, anchor: Anchor, tips: Tips, *, history_apart: bool = False) -> Plan:
+    """A turn behind the answer: what follows it, and the system text when it has changed."""
+    earlier, rest = messages[:said], messages[said:]
+    system, told = _lasting(messages), anchor.system or tips.system_of(anchor.conversation_id)
+    known = digest(system_text(system))
+    if told and told == known:
+        rest = [message for message in rest if message not in system]
+    elif told != digest(system_text(_lasting(earlier))):
+        rest = [*_lasting(earlier), *rest]
+    seed = _before(messages, anchor.conversation_id) if history_apart else ()
+    return Plan(anchor.conversation_id, render(rest), history=transcript(seed), system=known)
+
+
+def _rendered(messages: Sequence[Message], said: int, *, history_apart: bool) -> Plan:
+    """A turn that says everything."""
+    system = digest(system_text(_lasting(messages)))
+    earlier = [message for message in messages[:said] if message.role != "system"]
+    rest = [*(message for message in messages[:said] if message.role == "system"), *messages[said:]]
+    if not history_apart or not any(message.text.strip() or message.files for message in messages[said:]):
+        return Plan("", render(messages), system=system)
+    files = tuple(file for message in earlier for file in message.files)
+    turn = render(rest)
+    return Plan("", Turn(turn.query, (*files, *turn.files)), history=transcript(earlier), system=system)
+
+
+def _lasting(messages: Sequence[Message]) -> list[Message]:
+    """System messages that need to be said once."""
+    return [message for message in messages if message.role == "system" and not message.every_turn]
+
+
+def _before(messages: Sequence[Message], conversation_id: str) -> list[Message]:
+    """What the conversation itself does not know: all up to the answer before its first question."""
+    first = next(
+        index
+        for index, message in enumerate(messages)
+        if message.anchor is not None and message.anchor.conversation_id == conversation_id
+    )
+    return [message for message in messages[: _last_answer(messages[:first]) + 1] if message.role != "system"]
+
+
+def _last_answer(messages: Sequence[Message]) -> int:
+    """Its index, -1 when there is none."""
+    return max((index for index, message in enumerate(messages) if message.role == "assistant"), default=-1)

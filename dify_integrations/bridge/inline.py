@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
@@ -55,6 +56,18 @@ def kind_of(mime_type: str, filename: str = "") -> str:
     """Dify's file type for a MIME type and a name; `custom` when neither tells."""
     major = mime_type.partition("/")[0].lower()
     return major if major in _MEDIA else type_of(filename if "." in filename else f"file{_extension(mime_type)}")
+
+
+def has_local_file(value: object) -> bool:
+    """Whether a file that has yet to be uploaded stands in `value`, at any depth of lists and mappings.
+
+    Its text form does not tell its content, so nothing that is looked up by that form may depend on it.
+    """
+    if isinstance(value, Mapping):
+        return any(has_local_file(entry) for entry in value.values())
+    if isinstance(value, (list, tuple)):
+        return any(has_local_file(entry) for entry in value)
+    return isinstance(value, FileInput) and value.is_local
 
 
 def _decoded(text: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,11 +22,13 @@ class Anchor:
         conversation_id: The conversation.
         message_id: The answer's message id.
         app: Fingerprint of the app, so that another app's history is never taken for one's own.
+        system: Digest of the system text that the conversation has been told; `""` when that is not known.
     """
 
     conversation_id: str
     message_id: str
     app: str
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,14 @@ class Message:
         text: The words; a tool's result for `tool`.
         files: Files of the message.
         anchor: For answers that came from Dify.
+        every_turn: System text to be said even when the conversation has been told it before.
     """
 
     role: Role
     text: str
     files: tuple[FileInput, ...] = ()
     anchor: Anchor | None = None
+    every_turn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +78,34 @@ def render(messages: Sequence[Message]) -> Turn:
     files = tuple(file for message in spoken for file in message.files)
     if len(spoken) == 1 and spoken[0].role == "user":
         return Turn(spoken[0].text, files)
-    system = [message for message in spoken if message.role == "system"]
-    others = [message for message in spoken if message.role != "system"]
+    system, others = without_system(spoken)
     last = others.pop() if others and others[-1].role == "user" else None
-    parts = [_tagged("system", "\n\n".join(message.text for message in system))] if system else []
+    parts = [_tagged("system", system)] if system else []
     if others:
-        lines = "\n".join(_tagged(message.role, message.text) for message in others)
-        parts.append(f"<history>\n{lines}\n</history>")
+        parts.append(f"<history>\n{transcript(others)}\n</history>")
     if last is not None:
         parts.append(_defused(last.text))
     return Turn("\n\n".join(parts), files)
+
+
+def transcript(messages: Sequence[Message]) -> str:
+    """What was said, by role, oldest first."""
+    return "\n".join(_tagged(message.role, message.text) for message in messages if message.text.strip())
+
+
+def without_system(messages: Sequence[Message]) -> tuple[str, list[Message]]:
+    """The system text, and the other messages."""
+    return system_text(messages), [message for message in messages if message.role != "system"]
+
+
+def system_text(messages: Sequence[Message]) -> str:
+    """All system messages as one text; `""` without any."""
+    return "\n\n".join(message.text for message in messages if message.role == "system" and message.text.strip())
+
+
+def digest(text: str) -> str:
+    """Tells texts apart without repeating them; `""` of nothing."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16] if text else ""
 
 
 def _tagged(tag: str, text: str) -> str:

@@ -155,10 +155,10 @@ def test_however_a_text_is_split_chunks_add_up_to_the_message(pieces: list[str],
         return Reading(stops, ToolCallParser(names=["add"], new_id=lambda: f"call_{next(numbers)}") if tools else None)
 
     result = RunResult(text="".join(pieces), status="succeeded", message_id="m")
-    reply = Reply(model="d", app="a", reading=reading(), result=lambda: result)
+    reply = Reply(model="d", stamp={"app": "a"}, reading=reading(), result=lambda: result)
     chunks = [chunk.message for piece in pieces if piece for chunk in reply.chunks(TextDelta(piece))]
     streamed = folded([*chunks, reply.last(result).message])
-    whole = message_of(result, model="d", app="a", reading=reading())
+    whole = message_of(result, model="d", stamp={"app": "a"}, reading=reading())
     assert (streamed.text, streamed.tool_calls, streamed.invalid_tool_calls) == (
         whole.text,
         whole.tool_calls,
