@@ -6,6 +6,7 @@ free to travel, and reads it again where it arrives.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -25,6 +26,7 @@ UserOf: TypeAlias = Callable[[RunnableConfig], str]
 
 _OPTIONS = ("api_key", "dataset_api_key", "user", "timeout", "max_retries")
 _SECRETS = ("api_key", "dataset_api_key")
+_MAKING = threading.Lock()
 
 
 class Connection(BaseModel):
@@ -74,18 +76,21 @@ class Connection(BaseModel):
     @property
     def clients(self) -> Clients:
         """The sync and the async client, each made when it is first asked for."""
-        if self._clients is None:
-            told = {name: getattr(self, name) for name in _OPTIONS}
-            options = {name: value for name, value in told.items() if value is not None and not callable(value)}
-            sync, asynchronous = self.client, self.async_client
-            if sync is None and asynchronous is None:
-                self._clients = Clients(base_url=self.base_url, **options)
-            else:
-                self._clients = Clients(
-                    sync.with_options(**options) if sync and options else sync,
-                    asynchronous.with_options(**options) if asynchronous and options else asynchronous,
-                )
+        with _MAKING:  # of two made at once, one would be closed while a thread still uses it
+            if self._clients is None:
+                self._clients = self._made()
         return self._clients
+
+    def _made(self) -> Clients:
+        told = {name: getattr(self, name) for name in _OPTIONS}
+        options = {name: value for name, value in told.items() if value is not None and not callable(value)}
+        sync, asynchronous = self.client, self.async_client
+        if sync is None and asynchronous is None:
+            return Clients(base_url=self.base_url, **options)
+        return Clients(
+            sync.with_options(**options) if sync and options else sync,
+            asynchronous.with_options(**options) if asynchronous and options else asynchronous,
+        )
 
     @property
     def app_fingerprint(self) -> str:

@@ -12,12 +12,12 @@ from langchain_core.callbacks import AsyncCallbackManager, AsyncCallbackManagerF
 from langchain_core.outputs import Generation, GenerationChunk, LLMResult
 from langchain_core.runnables.config import get_executor_for_config
 from langchain_core.runnables.utils import gather_with_concurrency
+from langchain_core.tracers._streaming import _StreamingCallbackHandler
 from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
 from dify_integrations import AsyncRun, Run
-from dify_integrations.bridge.form import form_of, prompt_variable
-from dify_integrations.models.apps import AppParameters
+from dify_integrations.bridge.form import FormField, form_of, prompt_variable
 
 from ._entries import ScopedLLM
 from ._mapping import Continuation, Reading, Reply, generation_of
@@ -29,17 +29,23 @@ class DifyLLM(ScopedLLM):
     """A text model whose texts are a Dify app's.
 
     The prompt becomes the app's variable `prompt_key`: unless given, `query` or the first required text variable of the
-    app's form. With `mode="chat"` it becomes the query of a chat app, every time in a new conversation.
+    app's form that has no value in `inputs`. With `mode="chat"` it becomes the query of a chat app, every time in a new
+    conversation.
 
     `generation_info` of the result holds `finish_reason`, `usage` and the ids, as `response_metadata` of `ChatDify` does.
-    Per call: `llm.invoke("…", inputs={…}, user="bob")`.
+    Per call: `llm.invoke("…", inputs={…}, user="bob", files=[FileInput…])`; `inputs` and `user` also as
+    `config={"configurable": {"dify_inputs": …, "dify_user": …}}`. Every input of a `batch` is a run of its own.
+
+    Callbacks hear tokens while `stream` is read, and inside `invoke` with `streaming=True` or when somebody streams the
+    events of what is around it (`astream_events`). A cached text belongs to the app, the user and the arguments of the call;
+    calls with files of this machine are not cached.
     """
 
     mode: Literal["completion", "chat"] = Field(default="completion", description="Kind of app behind the key.")
     prompt_key: str | None = Field(default=None, description="Variable that takes the prompt; asked of the app unless given.")
-    streaming: bool = Field(default=False, description="Tell callbacks every token inside `invoke` too.")
+    streaming: bool = Field(default=False, description="Tell callbacks every token inside `invoke`, whoever listens.")
 
-    _learned: dict[str, str] = PrivateAttr(default_factory=dict)  # shared by copies
+    _forms: list[tuple[FormField, ...]] = PrivateAttr(default_factory=list)  # none or one; shared by copies
 
     @property
     def _llm_type(self) -> str:
@@ -67,7 +73,7 @@ class DifyLLM(ScopedLLM):
     ) -> LLMResult:
         def write(prompt: str) -> list[Generation]:
             manager = run_manager if len(prompts) == 1 else None  # core hands over the first prompt's only
-            return [generation_of([*self._texts(prompt, stop, manager, kwargs, aloud=self.streaming)])]
+            return [generation_of([*self._texts(prompt, stop, manager, kwargs, aloud=self._is_aloud(manager))])]
 
         if len(prompts) == 1:
             return LLMResult(generations=[write(prompts[0])])
@@ -84,7 +90,8 @@ class DifyLLM(ScopedLLM):
     ) -> LLMResult:
         async def write(prompt: str) -> list[Generation]:
             manager = run_manager if len(prompts) == 1 else None
-            return [generation_of([chunk async for chunk in self._atexts(prompt, stop, manager, kwargs, aloud=self.streaming)])]
+            chunks = self._atexts(prompt, stop, manager, kwargs, aloud=self._is_aloud(manager))
+            return [generation_of([chunk async for chunk in chunks])]
 
         return LLMResult(generations=await gather_with_concurrency(None, *map(write, prompts)))
 
@@ -119,21 +126,21 @@ class DifyLLM(ScopedLLM):
     ) -> Iterator[GenerationChunk]:
         with model_errors():
             run = self._open(prompt, kwargs)
-        written = self._continuation(run, stop)
+        written, teller = self._continuation(run, stop), run_manager if aloud else None
         children = SyncChildRuns(self._root(run_manager, CallbackManager))
         with model_errors(), children, run:
             for item in run.items():
                 if type(item) in children.wants:
                     children.tell(item)
                 for chunk in written.chunks(item):
-                    if aloud and run_manager is not None:
-                        run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                    if teller is not None:
+                        teller.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
                 if written.cut:
                     break
         last = written.last(run.result)
-        if aloud and run_manager is not None and last.text:
-            run_manager.on_llm_new_token(last.text, chunk=last)
+        if teller is not None and last.text:
+            teller.on_llm_new_token(last.text, chunk=last)
         yield last
 
     async def _atexts(
@@ -147,7 +154,7 @@ class DifyLLM(ScopedLLM):
     ) -> AsyncIterator[GenerationChunk]:
         with model_errors():
             run = await self._aopen(prompt, kwargs)
-        written = self._continuation(run, stop)
+        written, teller = self._continuation(run, stop), run_manager if aloud else None
         children = AsyncChildRuns(self._root(run_manager, AsyncCallbackManager))
         with model_errors():
             async with children, run:
@@ -155,39 +162,44 @@ class DifyLLM(ScopedLLM):
                     if type(item) in children.wants:
                         await children.tell(item)
                     for chunk in written.chunks(item):
-                        if aloud and run_manager is not None:
-                            await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+                        if teller is not None:
+                            await teller.on_llm_new_token(chunk.text, chunk=chunk)
                         yield chunk
                     if written.cut:
                         break
         last = written.last(run.result)
-        if aloud and run_manager is not None and last.text:
-            await run_manager.on_llm_new_token(last.text, chunk=last)
+        if teller is not None and last.text:
+            await teller.on_llm_new_token(last.text, chunk=last)
         yield last
 
     # -- what both share
 
+    def _is_aloud(self, run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None) -> bool:
+        """Whether `invoke` tells tokens: when told to, or when somebody streams what is around it."""
+        handlers = run_manager.handlers if run_manager is not None else ()
+        return self.streaming or any(isinstance(handler, _StreamingCallbackHandler) for handler in handlers)
+
     def _open(self, prompt: str, kwargs: Mapping[str, Any]) -> Run:
         client = self.clients.sync
         if self.mode == "chat":
-            return client.chat.stream(prompt, **self._options(kwargs))
-        key = self.prompt_key or self._learned.get("key") or self._learn(client.app.parameters())
-        return client.completion.stream(**self._options(kwargs, {key: prompt}))
+            return client.chat.stream(prompt, auto_generate_name=False, **self._options(kwargs))
+        if not (self.prompt_key or self._forms):
+            self._forms.append(form_of(client.app.parameters()))
+        return client.completion.stream(**self._options(kwargs, prompt))
 
     async def _aopen(self, prompt: str, kwargs: Mapping[str, Any]) -> AsyncRun:
         client = self.clients.asynchronous
         if self.mode == "chat":
-            return client.chat.stream(prompt, **self._options(kwargs))
-        key = self.prompt_key or self._learned.get("key") or self._learn(await client.app.parameters())
-        return client.completion.stream(**self._options(kwargs, {key: prompt}))
+            return client.chat.stream(prompt, auto_generate_name=False, **self._options(kwargs))
+        if not (self.prompt_key or self._forms):
+            self._forms.append(form_of(await client.app.parameters()))
+        return client.completion.stream(**self._options(kwargs, prompt))
 
-    def _options(self, kwargs: Mapping[str, Any], prompt: Mapping[str, str] | None = None) -> dict[str, Any]:
-        inputs = {**self.inputs, **(kwargs.get("inputs") or {}), **(prompt or {})}
+    def _options(self, kwargs: Mapping[str, Any], prompt: str | None = None) -> dict[str, Any]:
+        inputs = {**self.inputs, **(kwargs.get("inputs") or {})}
+        if prompt is not None:
+            inputs[self.prompt_key or prompt_variable(self._forms[0], taken=inputs)] = prompt
         return {"inputs": inputs, "user": kwargs.get("user"), "files": kwargs.get("files") or ()}
-
-    def _learn(self, parameters: AppParameters) -> str:
-        self._learned["key"] = prompt_variable(form_of(parameters), taken=self.inputs)
-        return self._learned["key"]
 
     def _continuation(self, run: Run | AsyncRun, stop: list[str] | None) -> Continuation:
         reading = Reading(stop or self.stop or ())

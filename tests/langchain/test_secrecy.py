@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -15,8 +18,9 @@ from langchain_core.tracers import LangChainTracer
 from pydantic import BaseModel
 
 from dify_integrations import Dify
+from dify_integrations.bridge.clients import Clients
 from dify_integrations.local import App, Fail, Node, Text
-from langchain_dify import ChatDify, DifyLLM, DifyRetriever, DifyWorkflowTool
+from langchain_dify import ChatDify, DifyLLM, DifyRetriever, DifyWorkflowTool, _base
 from tests.langchain.conftest import Recorder, Serve, answering, saying
 
 CANARY = "app-canary-7f3a9"
@@ -59,6 +63,38 @@ def test_model_that_reads_the_environment_travels(serve: Serve, monkeypatch: pyt
     data = pickle.dumps(model)
     assert served.server.apps[0].api_key.encode() not in data
     assert served.keep(pickle.loads(data)).invoke("Hi").text == "yes"
+
+
+def test_threads_that_begin_together_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two clients made at once, one would be closed while its thread still uses it."""
+    together = threading.Barrier(2)
+
+    class Slow(Clients):
+        def __init__(self, **options: Any) -> None:
+            with suppress(threading.BrokenBarrierError):
+                together.wait(0.2)
+            super().__init__(**options)
+
+    monkeypatch.setattr(_base, "Clients", Slow)
+    model = DifyLLM(api_key=CANARY, base_url=BASE, user="ann")
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: model.clients, range(2))
+    assert first is second
+
+
+REFUSED: list[Any] = [
+    (ChatDify, {"client": Dify(CANARY, base_url=BASE), "base_url": BASE}),
+    (DifyRetriever, {}),
+    (DifyLLM, {"mode": 1}),
+]
+
+
+@pytest.mark.parametrize(("kind", "fields"), REFUSED)
+def test_refused_arguments_are_not_shown(kind: Any, fields: dict[str, Any]) -> None:
+    """Pydantic likes to show what it was given."""
+    with pytest.raises(ValueError, match=kind.__name__) as refusal:
+        kind(api_key=CANARY, dataset_api_key=CANARY, **fields)
+    assert CANARY[:8] not in str(refusal.value) and CANARY[-4:] not in str(refusal.value)
 
 
 def test_copies_share_connections(serve: Serve) -> None:
