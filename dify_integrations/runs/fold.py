@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..core.failure import server_text, stream_error
@@ -57,9 +57,7 @@ _IDS = ("task_id", "conversation_id", "message_id", "workflow_run_id")
 
 
 class Fold:
-    """Folds one run's events.
-
-    Feed it every event in order; each `feed` gives the items that event means. After the stream call `end`.
+    """Folds one run's events: feed it each in order, get the items that event means. After the stream call `end`.
 
     Args:
         shape: Which kind of stream this is.
@@ -67,6 +65,7 @@ class Fold:
         split_thinking: Turn `<think>…</think>` in the text into reasoning.
         want_audio: Read on behind the answer until the speech is complete.
         pause_ends: Whether a pause is the end (not for a followed run with `continue_on_pause`).
+        answered: Tokens of forms that were submitted already: a pause that shows one of them is an old one, and no end.
         snapshot: Whether the stream begins with the state of a run that was joined late.
     """
 
@@ -78,6 +77,7 @@ class Fold:
         split_thinking: bool = False,
         want_audio: bool = False,
         pause_ends: bool = True,
+        answered: Collection[str] = (),
         snapshot: bool = False,
     ) -> None:
         self.shape = shape
@@ -87,7 +87,7 @@ class Fold:
         self.attempts = 1
         self.stop_asked = False
         self._seen = Seen(audio_owed=want_audio)
-        self._pause_ends = pause_ends
+        self._pause_ends, self._answered = pause_ends, frozenset(answered)
         self._answer = Answer(split_thinking=split_thinking, snapshot=snapshot)
         self._steps = StepTree()
         self._known: dict[str, Any] = {}
@@ -275,7 +275,7 @@ class Fold:
         forms = tuple(self._forms)
         self._forms.clear()
         pause = Paused(event.workflow_run_id, forms, tuple(event.paused_nodes), tuple(event.reasons))
-        if not self._pause_ends:
+        if not self._pause_ends or any(form.form_token in self._answered for form in forms):
             return (pause,)
         self._known |= {"pause": pause, "elapsed_s": event.elapsed_time}
         self._seen.paused = True

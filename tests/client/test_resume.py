@@ -273,6 +273,25 @@ def test_continuing_over_a_pause() -> None:
     assert [type(item) for item in items].count(Paused) == 1
 
 
+def test_going_on_behind_the_form_that_was_answered() -> None:
+    """The old pause, still shown by the server, is read through."""
+    body = raw("human_input_snapshot_continue_on_pause.2")
+    answered = [frame["data"]["form_token"] for frame in frames(body) if frame["event"] == "human_input_required"]
+    server = Server(body)
+    result, _ = follow(server, answered=answered)
+    assert server.requests[0].url.params["continue_on_pause"] == "true"
+    assert (result.status, result.pause) == ("succeeded", None)
+
+
+@pytest.mark.parametrize("name", ["human_input_twice.2", "human_input_parallel.2"])
+def test_a_new_pause_behind_the_answered_form_is_an_end(name: str) -> None:
+    """Another form, or the other one of two: nobody answered it yet."""
+    result, _ = follow(Server(raw(name)), answered=["the-first-form"])
+    assert result.status == "paused"
+    assert result.pause is not None
+    assert len(result.pause.forms) == 1
+
+
 def test_leaving_a_run_that_was_only_followed() -> None:
     """Whoever looks on does not stop the run; `stop` does, by the call of its kind."""
     server = Server(raw("chatflow_close_then_resume.2"))

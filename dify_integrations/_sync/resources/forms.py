@@ -44,7 +44,7 @@ class Forms:
     ) -> None:
         """Answer a form; the run goes on at once, by itself. Sent once, never repeated by itself.
 
-        Follow the run with `dify.workflows.resume(run_id, continue_on_pause=True)`.
+        Follow the run with `dify.workflows.resume(run_id, answered=[form_token])`.
 
         Args:
             form_token: The form's token.

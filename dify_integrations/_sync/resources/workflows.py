@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -117,6 +117,7 @@ class Workflows:
         user: str | None = None,
         include_state_snapshot: bool = True,
         continue_on_pause: bool = False,
+        answered: Collection[str] = (),
         split_thinking: bool = False,
     ) -> Run:
         """Follow a run of a workflow or chatflow that was started before (Dify ≥ 1.14).
@@ -129,8 +130,10 @@ class Workflows:
             user: Who started the run; for anybody else it does not exist.
             include_state_snapshot: Begin with the steps so far, and a paused chatflow's answer so far.
             continue_on_pause: Read on through pauses instead of ending at the next one. Right after a form was
-                submitted the server may still show the old pause, so ask for this then. A pause nobody answers ends the
-                stream after about 300 s.
+                submitted the server may still show the old pause, so ask for this then, or name the form in `answered`. A
+                pause nobody answers ends the stream after about 300 s.
+            answered: Tokens of the forms that were just submitted: read on through the old pause that shows one of them, and
+                end at the next one.
             split_thinking: Report `<think>…</think>` inside the text as reasoning.
 
         Returns:
@@ -142,9 +145,16 @@ class Workflows:
             InvalidArgument: An id that cannot be sent, or no user.
         """
         name = self._transport.settings.user_for(user)
-        build = partial(operations.events, workflow_run_id, user=name, continue_on_pause=continue_on_pause)
+        reads_on = continue_on_pause or bool(answered)
+        build = partial(operations.events, workflow_run_id, user=name, continue_on_pause=reads_on)
         # Without a snapshot ≤ 1.14.2 never closes such a stream, but the run's own end ends the reading here.
-        fold = Fold(Shape.EVENTS, split_thinking=split_thinking, pause_ends=not continue_on_pause, snapshot=include_state_snapshot)
+        fold = Fold(
+            Shape.EVENTS,
+            split_thinking=split_thinking,
+            pause_ends=not continue_on_pause,
+            answered=answered,
+            snapshot=include_state_snapshot,
+        )
         draft = Draft(build, include_state_snapshot=include_state_snapshot)
 
         def stop(task_id: str) -> Operation[None]:
