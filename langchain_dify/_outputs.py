@@ -34,7 +34,12 @@ class OutputsChunk(AddableDict):
     @classmethod
     def last(cls, result: RunResult) -> OutputsChunk:
         """The outputs of a run that is over."""
-        chunk = cls(outputs_of(result))
+        return cls.whole(outputs_of(result))
+
+    @classmethod
+    def whole(cls, outputs: dict[str, Any]) -> OutputsChunk:
+        """These outputs."""
+        chunk = cls(outputs)
         chunk.is_last = True
         return chunk
 

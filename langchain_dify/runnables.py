@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForChainRun, CallbackManagerForChainRun
 from langchain_core.runnables import RunnableConfig, RunnableSerializable
@@ -11,12 +11,13 @@ from langchain_core.utils.pydantic import TypeBaseModel
 from pydantic import BaseModel, Field, PrivateAttr
 from typing_extensions import Self, override
 
-from dify_integrations import AsyncDify, Dify, InvalidArgument, TextDelta
+from dify_integrations import AsyncDify, Dify, InvalidArgument, RunResult, TextDelta
 from dify_integrations.bridge.tool_schema import ArgumentSchema, argument_schema, form_of, tool_name, variables_model
 from dify_integrations.models.apps import AppInfo, AppParameters
 
 from ._base import Connection, require_mode
 from ._outputs import OutputsChunk, outputs_of
+from ._pausing import AsyncPausingCall, OnPause, SyncPausingCall
 from ._tracing import AsyncChildRuns, Generators, SyncChildRuns, afollow, follow
 
 _PASSED_ON = ("user", "workflow_id", "trace_id", "resume")
@@ -43,6 +44,9 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
     inputs: dict[str, Any] = Field(default_factory=dict, description="Variables of every call, which callers do not give.")
     workflow_id: str | None = Field(default=None, description="A published version instead of the current one.")
     trace_nodes: bool = Field(default=True, description="Show nodes, tools and retrievals as child runs.")
+    on_pause: OnPause = Field(
+        default="return", description="Whether a run that waits for a person is a result, or an interrupt of the LangGraph around."
+    )
 
     _schema: ArgumentSchema | None = PrivateAttr(default=None)
     _input_schema: type[BaseModel] | None = PrivateAttr(default=None)
@@ -142,14 +146,36 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
     def _invoke(
         self, input: dict[str, Any], run_manager: CallbackManagerForChainRun, config: RunnableConfig, **kwargs: Any
     ) -> dict[str, Any]:
-        run = self.clients.sync.workflows.stream(**self._request(input, config, kwargs))
-        return outputs_of(follow(run, run_manager.get_child() if self.trace_nodes else None))
+        children = run_manager.get_child() if self.trace_nodes else None
+        client, request = self.clients.sync, self._request(input, config, kwargs)
+
+        def begin() -> RunResult:
+            return follow(client.workflows.stream(**request), children)
+
+        if self.on_pause == "interrupt":
+            said = self._said(request)
+            return cast("dict[str, Any]", SyncPausingCall(client, begin, lambda run: follow(run, children), **said).run(config))
+        return outputs_of(begin())
 
     async def _ainvoke(
         self, input: dict[str, Any], run_manager: AsyncCallbackManagerForChainRun, config: RunnableConfig, **kwargs: Any
     ) -> dict[str, Any]:
-        run = self.clients.asynchronous.workflows.stream(**self._request(input, config, kwargs))
-        return outputs_of(await afollow(run, run_manager.get_child() if self.trace_nodes else None))
+        children = run_manager.get_child() if self.trace_nodes else None
+        client, request = self.clients.asynchronous, self._request(input, config, kwargs)
+
+        async def begin() -> RunResult:
+            return await afollow(client.workflows.stream(**request), children)
+
+        if self.on_pause == "interrupt":
+            said = self._said(request)
+            call = AsyncPausingCall(client, begin, lambda run: afollow(run, children), **said)
+            return cast("dict[str, Any]", await call.run(config))
+        return outputs_of(await begin())
+
+    def _said(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """What a call that can be interrupted needs to know of this one."""
+        key = f"the workflow {self.name or self.app_fingerprint}"
+        return {"key": key, "about": {"workflow": self.name}, "user": request.get("user"), "output": outputs_of}
 
     def _pieces(
         self,
@@ -159,6 +185,9 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
         kwargs: Mapping[str, Any],
     ) -> Iterator[OutputsChunk]:
         whole = _added(list(inputs))
+        if self.on_pause == "interrupt":
+            yield OutputsChunk.whole(self._invoke(whole, run_manager, config, **kwargs))
+            return
         run = self.clients.sync.workflows.stream(**self._request(whole, config, kwargs))
         with SyncChildRuns(run_manager.get_child() if self.trace_nodes else None) as children, run:
             for item in run.items():
@@ -176,6 +205,9 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
         kwargs: Mapping[str, Any],
     ) -> AsyncIterator[OutputsChunk]:
         whole = _added([part async for part in inputs])
+        if self.on_pause == "interrupt":
+            yield OutputsChunk.whole(await self._ainvoke(whole, run_manager, config, **kwargs))
+            return
         run = self.clients.asynchronous.workflows.stream(**self._request(whole, config, kwargs))
         async with AsyncChildRuns(run_manager.get_child() if self.trace_nodes else None) as children, run:
             async for item in run.items():

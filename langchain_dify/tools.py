@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar, Literal
 
 from langchain_core.callbacks import AsyncCallbackManagerForToolRun, CallbackManagerForToolRun
@@ -31,6 +32,7 @@ from dify_integrations.bridge.tool_schema import QUERY, ArgumentSchema, argument
 from dify_integrations.models.apps import AppInfo, AppParameters
 
 from ._base import Connection, require_mode
+from ._pausing import AsyncPausingCall, OnPause, SyncPausingCall
 from ._tracing import afollow, follow
 from .errors import as_tool_error
 
@@ -54,6 +56,9 @@ class AppTool(Connection, BaseTool):
     inputs: dict[str, Any] = Field(default_factory=dict, description="Variables that the model does not choose.")
     workflow_id: str | None = Field(default=None, description="A published version instead of the current one.")
     trace_nodes: bool = Field(default=True, description="Show nodes, tools and retrievals as child runs.")
+    on_pause: OnPause = Field(
+        default="return", description="Whether a run that waits for a person is a result, or an interrupt of the LangGraph around."
+    )
 
     _schema: ArgumentSchema | None = PrivateAttr(default=None)
     _asks: ClassVar[bool] = False
@@ -118,22 +123,60 @@ class AppTool(Connection, BaseTool):
         """What the app came to."""
 
     @override
+    def run(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        with _called(kwargs.get("tool_call_id")):
+            return super().run(tool_input, *args, **kwargs)
+
+    @override
+    async def arun(self, tool_input: str | dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        with _called(kwargs.get("tool_call_id")):
+            return await super().arun(tool_input, *args, **kwargs)
+
+    @override
     def _run(self, *args: Any, config: RunnableConfig, run_manager: CallbackManagerForToolRun | None = None, **kwargs: Any) -> Any:
-        request = self._request(args, kwargs, config)
-        run: Run = self._start(self.clients.sync)(**request)
-        with self._ending(run, request, config):
-            follow(run, run_manager.get_child() if run_manager is not None and self.trace_nodes else None)
-        return self._output(run.result)
+        children = run_manager.get_child() if run_manager is not None and self.trace_nodes else None
+        client = self.clients.sync
+
+        def begin() -> RunResult:
+            request = self._request(args, kwargs, config)
+            run: Run = self._start(client)(**request)
+            with self._ending(run, request, config):
+                return follow(run, children)
+
+        def go_on(run: Run) -> RunResult:
+            with _failures_told():
+                return follow(run, children)
+
+        if self.on_pause == "interrupt":
+            return self._given(SyncPausingCall(client, begin, go_on, **self._said(config)).run(config))
+        return self._given(self._output(begin()))
 
     @override
     async def _arun(
         self, *args: Any, config: RunnableConfig, run_manager: AsyncCallbackManagerForToolRun | None = None, **kwargs: Any
     ) -> Any:
-        request = self._request(args, kwargs, config)
-        run: AsyncRun = self._start(self.clients.asynchronous)(**request)
-        with self._ending(run, request, config):
-            await afollow(run, run_manager.get_child() if run_manager is not None and self.trace_nodes else None)
-        return self._output(run.result)
+        children = run_manager.get_child() if run_manager is not None and self.trace_nodes else None
+        client = self.clients.asynchronous
+
+        async def begin() -> RunResult:
+            request = self._request(args, kwargs, config)
+            run: AsyncRun = self._start(client)(**request)
+            with self._ending(run, request, config):
+                return await afollow(run, children)
+
+        async def go_on(run: AsyncRun) -> RunResult:
+            with _failures_told():
+                return await afollow(run, children)
+
+        if self.on_pause == "interrupt":
+            return self._given(await AsyncPausingCall(client, begin, go_on, **self._said(config)).run(config))
+        return self._given(self._output(await begin()))
+
+    def _said(self, config: RunnableConfig) -> dict[str, Any]:
+        """What a call that can be interrupted needs to know of this one."""
+        call_id = _call_id.get()
+        about = {"tool": self.name, "tool_call_id": call_id}
+        return {"key": call_id or f"the tool {self.name}", "about": about, "user": self._told({}, config).get("user"), "output": self._output}
 
     def _request(self, args: tuple[Any, ...], kwargs: dict[str, Any], config: RunnableConfig | None) -> dict[str, Any]:
         """The arguments of the client's method."""
@@ -147,18 +190,15 @@ class AppTool(Connection, BaseTool):
             arguments = {**(arguments.pop("inputs", None) or {}), **arguments}
         return {**arguments, **self.inputs}
 
-    @contextmanager
-    def _ending(self, _: Run | AsyncRun, /, *__: Any) -> Iterator[None]:
-        try:
-            yield
-        except (RunError, ProviderError) as error:
-            if error.partial is None:
-                raise  # refused before it began: what is wrong there, no model can mend
-            raise as_tool_error(error) from error
+    def _ending(self, _: Run | AsyncRun, /, *__: Any) -> AbstractContextManager[None]:
+        return _failures_told()
 
-    def _output(self, result: RunResult) -> Any:
-        text = told_text(self._text(result), result)
-        return (text, run_record(result)) if self.response_format == "content_and_artifact" else text
+    def _output(self, result: RunResult) -> list[Any]:
+        """Content and artifact, as JSON can hold them."""
+        return [told_text(self._text(result), result), run_record(result)]
+
+    def _given(self, output: list[Any]) -> Any:
+        return tuple(output) if self.response_format == "content_and_artifact" else output[0]
 
 
 class DifyWorkflowTool(AppTool):
@@ -233,7 +273,7 @@ class DifyChatTool(AppTool):
         request, config = told
         known = request["conversation_id"]
         try:
-            with super()._ending(run):
+            with _failures_told():
                 yield
         except ConversationNotFound:
             known = ""  # deleted meanwhile; the next call begins another
@@ -246,3 +286,26 @@ class DifyChatTool(AppTool):
     def _thread(self, request: Mapping[str, Any], config: RunnableConfig | None) -> tuple[str, str] | None:
         thread_id = ((config or {}).get("configurable") or {}).get("thread_id")
         return (str(thread_id), str(request.get("user"))) if thread_id and self.conversation == "thread" else None
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    try:
+        yield
+    except (RunError, ProviderError) as error:
+        if error.partial is None:
+            raise  # refused before it began: what is wrong there, no model can mend
+        raise as_tool_error(error) from error
+
+
+_call_id: ContextVar[str | None] = ContextVar("langchain_dify_tool_call", default=None)
+
+
+@contextmanager
+def _called(tool_call_id: str | None) -> Iterator[None]:
+    """Core tells a tool's `_run` nothing of the call it answers."""
+    token = _call_id.set(tool_call_id)
+    try:
+        yield
+    finally:
+        _call_id.reset(token)

@@ -1,0 +1,278 @@
+"""Runs that wait for a person, inside LangGraph: the pause becomes an interrupt, its answer goes on with the same run.
+
+LangGraph runs an interrupted node again from its top. So the call is a small graph of its own inside the caller's, whose
+steps the checkpointer keeps: start, then, as often as the run pauses, ask, submit and follow. What is done is not done again,
+in whatever process the answer arrives. Here is the only place that knows LangGraph; it is imported when first needed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
+
+from typing_extensions import NotRequired
+
+from dify_integrations import BadRequest, Conflict, InvalidArgument, NotFound, StreamInterrupted
+from dify_integrations.bridge.answers import answers_of
+from dify_integrations.bridge.record import pause_record
+
+if TYPE_CHECKING:
+    from dify_integrations import AsyncDify, AsyncRun, Dify, Run, RunResult
+    from dify_integrations.errors import APIError
+
+OnPause = Literal["return", "interrupt"]
+Change = dict[str, Any]
+# LangGraph has no public way to ask whether a graph can be resumed.
+_CHECKPOINTER = "__pregel_checkpointer"
+_busy: set[tuple[str, str]] = set()
+_lock = threading.Lock()
+
+
+class Stand(TypedDict):
+    """How a call stands; the checkpointer keeps it. Steps return what they change.
+
+    Attributes:
+        key: Which call this is.
+        user: Who started the run, and alone can follow it.
+        run_id: The run's id.
+        pause: The forms it waits for, `None` when it does not.
+        answers: What is still to be submitted.
+        answered: Tokens of the forms that were.
+        error: Why the last answer was refused.
+        output: What the call gives, once the run is over.
+    """
+
+    key: str
+    user: str | None
+    run_id: str
+    pause: dict[str, Any] | None
+    answers: list[dict[str, Any]]
+    answered: list[str]
+    error: str | None
+    output: NotRequired[Any]
+
+
+class PausingCall:
+    """What both kinds of calls share: everything but the I/O.
+
+    Args:
+        key: Tells this call from others of the same step.
+        about: Told to the person beside the forms.
+        user: Who starts the run, or answers.
+        output: What the call gives for a run that is over, as JSON values.
+    """
+
+    def __init__(self, *, key: str, about: Mapping[str, Any], user: str | None, output: Callable[[RunResult], Any]) -> None:
+        self._key = key
+        self._about = about
+        self._user = user
+        self._output = output
+
+    def _reached(self, result: RunResult) -> Change:
+        if result.pause is None:
+            return {"pause": None, "output": self._output(result)}
+        return {"pause": pause_record(result), "run_id": result.workflow_run_id or result.pause.workflow_run_id}
+
+    def _broke(self, error: StreamInterrupted) -> Change:
+        """The run goes on; it is followed, not started again."""
+        if not error.ids.get("workflow_run_id"):
+            raise error
+        return {"run_id": error.ids["workflow_run_id"]}
+
+    def _begun(self) -> Change:
+        return {"key": self._key, "user": self._user, "answered": [], "pause": None, "error": None}
+
+    def _mine(self, stand: Stand) -> Stand:
+        if stand["key"] != self._key:
+            raise InvalidArgument(
+                f"the step was run again and made its calls in another order ({stand['key']} was here, now {self._key}): calls "
+                "that can be interrupted must come one after the other, always in the same order"
+            )
+        return stand
+
+    def ask(self, stand: Stand, config: RunnableConfig) -> Change:
+        from langgraph.types import interrupt
+
+        pause = self._mine(stand)["pause"] or {}
+        error = {"error": stand["error"]} if stand.get("error") else {}
+        with _surrounded_by(config):  # in a coroutine on Python 3.10 nobody else says so
+            given = interrupt({"type": "dify.human_input", **self._about, **pause, **error})
+        try:
+            answers = answers_of(pause["forms"], given)
+        except InvalidArgument as refused:
+            return {"error": str(refused)}
+        tokens = [form["form_token"] for form in pause["forms"]]
+        return {
+            "error": None,
+            "answers": [asdict(answer) for answer in answers],
+            "answered": stand["answered"] + ([] if answers else tokens),
+        }
+
+    def _submitted(self, stand: Stand) -> Change:
+        first, *others = stand["answers"]
+        return {"answers": others, "answered": [*stand["answered"], first["form_token"]]}
+
+    def _refused(self, stand: Stand, error: APIError) -> Change:
+        """Dify did not take the answer: the person is asked again, for the forms that are still open."""
+        pause = stand["pause"] or {}
+        forms = [form for form in pause["forms"] if form["form_token"] not in stand["answered"]]
+        return {"answers": [], "error": f"Dify refused the answer: {error.message}", "pause": {**pause, "forms": forms}}
+
+    def _graph(
+        self, start: Callable[..., Any], ask: Callable[..., Any], submit: Callable[..., Any], follow: Callable[..., Any]
+    ) -> Any:
+        from langgraph.graph import END, START, StateGraph
+
+        graph = StateGraph(Stand)
+        for name, step in {"start": start, "ask": ask, "submit": submit, "follow": follow}.items():
+            graph.add_node(name, step)
+            graph.add_conditional_edges(name, _next_step, ["ask", "submit", "follow", END])
+        graph.add_edge(START, "start")
+        return graph.compile()
+
+    def _result(self, stand: Stand) -> Any:
+        return self._mine(stand).get("output")
+
+
+class SyncPausingCall(PausingCall):
+    """A call that blocks.
+
+    Args:
+        client: Speaks to Dify.
+        begin: Starts the run and follows it to its end or pause.
+        follow: Follows a run that was started before.
+        said: As for `PausingCall`.
+    """
+
+    def __init__(self, client: Dify, begin: Callable[[], RunResult], follow: Callable[[Run], RunResult], **said: Any) -> None:
+        super().__init__(**said)
+        self._client = client
+        self._begin = begin
+        self._follow = follow
+
+    def run(self, config: RunnableConfig) -> Any:
+        """The output of the run, at last; until then LangGraph's interrupt is raised."""
+        with _alone(config, self._key):
+            graph = self._graph(self._start, self.ask, self._submit, self._go_on)
+            with _surrounded_by(inner := _within(config)):
+                return self._result(graph.invoke({"key": self._key}, inner, durability="sync"))
+
+    def _start(self, _: Stand) -> Change:
+        try:
+            return {**self._begun(), **self._reached(self._begin())}
+        except StreamInterrupted as error:
+            return {**self._begun(), **self._broke(error)}
+
+    def _submit(self, stand: Stand) -> Change:
+        try:
+            self._client.forms.submit(**self._mine(stand)["answers"][0], user=self._user)
+        except Conflict:
+            pass  # answered elsewhere, or expired: the run goes on either way
+        except (BadRequest, NotFound) as error:
+            return self._refused(stand, error)
+        return self._submitted(stand)
+
+    def _go_on(self, stand: Stand) -> Change:
+        run = self._client.workflows.resume(self._mine(stand)["run_id"], user=stand["user"], answered=stand["answered"])
+        return self._reached(self._follow(run))
+
+
+class AsyncPausingCall(PausingCall):
+    """As `SyncPausingCall`, without blocking."""
+
+    def __init__(
+        self,
+        client: AsyncDify,
+        begin: Callable[[], Awaitable[RunResult]],
+        follow: Callable[[AsyncRun], Awaitable[RunResult]],
+        **said: Any,
+    ) -> None:
+        super().__init__(**said)
+        self._client = client
+        self._begin = begin
+        self._follow = follow
+
+    async def run(self, config: RunnableConfig) -> Any:
+        """The output of the run, at last; until then LangGraph's interrupt is raised."""
+        with _alone(config, self._key):
+            graph = self._graph(self._start, self._ask, self._submit, self._go_on)
+            with _surrounded_by(inner := _within(config)):
+                return self._result(await graph.ainvoke({"key": self._key}, inner, durability="sync"))
+
+    async def _start(self, _: Stand) -> Change:
+        try:
+            return {**self._begun(), **self._reached(await self._begin())}
+        except StreamInterrupted as error:
+            return {**self._begun(), **self._broke(error)}
+
+    async def _ask(self, stand: Stand, config: RunnableConfig) -> Change:
+        return self.ask(stand, config)
+
+    async def _submit(self, stand: Stand) -> Change:
+        try:
+            await self._client.forms.submit(**self._mine(stand)["answers"][0], user=self._user)
+        except Conflict:
+            pass  # answered elsewhere, or expired: the run goes on either way
+        except (BadRequest, NotFound) as error:
+            return self._refused(stand, error)
+        return self._submitted(stand)
+
+    async def _go_on(self, stand: Stand) -> Change:
+        run = self._client.workflows.resume(self._mine(stand)["run_id"], user=stand["user"], answered=stand["answered"])
+        return self._reached(await self._follow(run))
+
+
+def _next_step(stand: Stand) -> str:
+    if "output" in stand:
+        return "__end__"
+    if stand.get("answers"):
+        return "submit"
+    pause = stand.get("pause")
+    open_forms = pause is not None and not {form["form_token"] for form in pause["forms"]} & set(stand["answered"])
+    return "ask" if stand.get("error") or open_forms else "follow"
+
+
+def _within(config: RunnableConfig) -> RunnableConfig:
+    """The config for the inner graph: its steps are nobody's business, what happens in Dify is told below the caller's run."""
+    inner = cast("RunnableConfig", {name: value for name, value in config.items() if name not in ("run_id", "run_name")})
+    return {**inner, "callbacks": []}
+
+
+@contextmanager
+def _surrounded_by(config: RunnableConfig) -> Iterator[None]:
+    """What LangGraph takes for the config of the surrounding step; the config of a call alone is merged with that."""
+    token = var_child_runnable_config.set(config)
+    try:
+        yield
+    finally:
+        var_child_runnable_config.reset(token)
+
+
+@contextmanager
+def _alone(config: RunnableConfig, key: str) -> Iterator[None]:
+    """Refuse what could not be resumed, before anything is started."""
+    configurable = config.get("configurable") or {}
+    if configurable.get(_CHECKPOINTER) is None:
+        raise InvalidArgument(
+            'on_pause="interrupt" works inside a LangGraph graph with a checkpointer (on Python 3.10 pass the config of the node on); '
+            'elsewhere use on_pause="return"'
+        )
+    place = (str(configurable.get("thread_id")), str(configurable.get("checkpoint_ns")))
+    with _lock:
+        if place in _busy:
+            raise InvalidArgument(
+                f"{key} was called while another call of the same graph step is under way: answers could not be told apart. Give "
+                'each call a step of its own, as create_agent does with Send, or use on_pause="return"'
+            )
+        _busy.add(place)
+    try:
+        yield
+    finally:
+        with _lock:
+            _busy.discard(place)
