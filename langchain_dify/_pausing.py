@@ -11,12 +11,11 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import var_child_runnable_config
-
-from typing_extensions import NotRequired
+from typing_extensions import NotRequired, TypedDict
 
 from dify_integrations import BadRequest, Conflict, InvalidArgument, NotFound, StreamInterrupted
 from dify_integrations.bridge.answers import answers_of

@@ -33,7 +33,8 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
     `stream` gives `{"text": …}` piece by piece and then the outputs; all pieces added up are the outputs. Dify tells nobody
     what outputs a workflow has, so the output schema is any object.
 
-    A run that waits for a person is no error: the forms are under `pause`. A failed run raises `RunFailed`, a stopped one
+    A run that waits for a person is no error: the forms are under `pause`; with `on_pause="interrupt"` it is an interrupt of
+    the LangGraph around the call. A failed run raises `RunFailed`, a stopped one
     `RunStopped`, both with the result so far.
 
     Per call: `user`, `workflow_id`, `trace_id`, `resume` as for `dify.workflows.stream`; `user` also as

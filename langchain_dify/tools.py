@@ -209,7 +209,7 @@ class DifyWorkflowTool(AppTool):
 
     The tool message's content is the workflow's output as text, its artifact the whole run: `status`, `outputs`, ids,
     `usage`, `files`, `steps`. A run that waits for a person is no error: the content says so, the artifact has the form
-    under `pause`. A failed run raises `DifyToolError`, which is a `ToolException`: with `handle_tool_error=True` the
+    under `pause`; with `on_pause="interrupt"` it is an interrupt of the LangGraph around the call. A failed run raises `DifyToolError`, which is a `ToolException`: with `handle_tool_error=True` the
     model reads it. A wrong key or address is raised as it is.
     """
 
