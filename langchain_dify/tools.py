@@ -176,7 +176,12 @@ class AppTool(Connection, BaseTool):
         """What a call that can be interrupted needs to know of this one."""
         call_id = _call_id.get()
         about = {"tool": self.name, "tool_call_id": call_id}
-        return {"key": call_id or f"the tool {self.name}", "about": about, "user": self._told({}, config).get("user"), "output": self._output}
+        return {
+            "key": call_id or f"the tool {self.name}",
+            "about": about,
+            "user": self._told({}, config).get("user"),
+            "output": self._output,
+        }
 
     def _request(self, args: tuple[Any, ...], kwargs: dict[str, Any], config: RunnableConfig | None) -> dict[str, Any]:
         """The arguments of the client's method."""
