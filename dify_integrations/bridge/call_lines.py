@@ -59,12 +59,12 @@ def read_whole(text: str) -> list[ParsedCall] | None:
 
     An object that is no call comes back with an `error`.
     """
-    value = _container(text)
+    value = read_json(text)
     if value is None:
         inner = text.strip().removeprefix("[").rstrip(" \t\r\n,").removesuffix("]")
-        value = _container(f"[{inner}]") if inner.startswith("{") else None
+        value = read_json(f"[{inner}]") if inner.startswith("{") else None
     if value is None and text.rstrip().endswith("}}"):
-        value = _container(text.rstrip()[:-1])
+        value = read_json(text.rstrip()[:-1])
     return None if value is None else _calls(value, text)
 
 
@@ -73,15 +73,26 @@ def read_cut(text: str) -> list[ParsedCall] | None:
     text = _TRAILER.sub("\n", text)
     calls = read_whole(text)
     if calls is None:
-        mended = _mended(text)
-        closing = _closing(mended)
-        # A digit at the very end may be half of a number.
-        if closing and not mended[-1].isdigit() and has_arguments(mended):
-            value = _read(mended + closing)  # as it is: mending again would take the comma before a lost value away
-            calls = None if value is None else _calls(value, text)
+        value = read_unclosed(text) if has_arguments(text) else None
+        calls = None if value is None else _calls(value, text)
     if calls is None or any(call.error for call in calls):
         return None
     return [ParsedCall("", call.name, call.arguments, text.strip()) for call in calls]
+
+
+def read_json(text: str) -> Container | None:
+    """The object or array that the whole text is, if need be mended; `None` when it is neither."""
+    value = _read(text)
+    return _read(_mended(text)) if value is None else value
+
+
+def read_unclosed(text: str) -> Container | None:
+    """The object or array that the text is but for closing brackets; `None` when more than these is missing."""
+    mended = _mended(text)
+    closing = _closing(mended)
+    if not closing or mended[-1].isdigit():  # a digit at the very end may be half of a number
+        return None
+    return _read(mended + closing)  # as it is: mending again would take the comma before a lost value away
 
 
 def unreadable(text: str) -> ParsedCall:
@@ -135,15 +146,10 @@ def _arguments(item: JsonObject) -> JsonObject | None:
     """An object, the object inside a JSON string, or nothing at all for a tool that takes nothing."""
     given = next((item[key] for key in ARGUMENT_KEYS if key in item), None)
     if isinstance(given, str):
-        given = _container(given) if given.strip() else {}
+        given = read_json(given) if given.strip() else {}
     elif given is None:
         given = {}
     return given if isinstance(given, dict) else None
-
-
-def _container(text: str) -> Container | None:
-    value = _read(text)
-    return _read(_mended(text)) if value is None else value
 
 
 def _read(text: str) -> Container | None:

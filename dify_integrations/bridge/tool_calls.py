@@ -20,7 +20,7 @@ from .call_parser import ToolCallParser
 if TYPE_CHECKING:
     from ..core.jsonio import JsonObject, JsonValue
 
-__all__ = ["ParsedCall", "ToolCallParser", "ToolSpec", "instructions", "render_calls", "render_result"]
+__all__ = ["ParsedCall", "ToolCallParser", "ToolSpec", "instructions", "json_line", "render_calls", "render_result"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +74,27 @@ def instructions(tools: Sequence[ToolSpec], *, choice: str | None = None, parall
     if not tools:
         return ""
     demand = _AUTO if choice in (None, "auto") else _ANY if choice == "any" else _THIS
-    specs = "\n".join(_json({"name": tool.name, "description": tool.description, "parameters": tool.parameters}) for tool in tools)
+    specs = "\n".join(
+        json_line({"name": tool.name, "description": tool.description, "parameters": tool.parameters}) for tool in tools
+    )
     return f"{_HOW}{_SEVERAL if parallel else _ONE}{_AFTER}{demand}\nTools, one per line:\n{specs}"
 
 
 def render_calls(calls: Sequence[tuple[str, str, JsonObject]]) -> str:
     """Earlier calls, given as `(id, name, arguments)`, as the model would have written them; `""` without calls."""
-    lines = [_json({"id": call_id, "name": name, "arguments": arguments}) for call_id, name, arguments in calls]
+    lines = [json_line({"id": call_id, "name": name, "arguments": arguments}) for call_id, name, arguments in calls]
     return "\n".join(["<tool_calls>", *lines, "</tool_calls>"]) if lines else ""
 
 
 def render_result(call_id: str, name: str, content: str, *, is_error: bool = False) -> str:
     """A tool's result on one line. A JSON object or array stands as it is, any other text as a JSON string."""
-    body = re.sub(r"[\r\n]+", " ", _escaped(content)) if _is_container(content) else _json(content)
+    body = re.sub(r"[\r\n]+", " ", _escaped(content)) if _is_container(content) else json_line(content)
     status = "error" if is_error else "ok"
-    return f'<tool_result id={_json(call_id)} name={_json(name)} status="{status}">{body}</tool_result>'
+    return f'<tool_result id={json_line(call_id)} name={json_line(name)} status="{status}">{body}</tool_result>'
 
 
-def _json(value: JsonValue) -> str:
+def json_line(value: JsonValue) -> str:
+    """JSON on one line in which nothing can pass for a tag."""
     # Tools hand over whatever they read; a lone surrogate would fail much later, when the request is encoded.
     return _escaped(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode())
 
