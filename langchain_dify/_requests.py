@@ -14,7 +14,7 @@ from dify_integrations.bridge.clients import app_fingerprint
 from dify_integrations.bridge.conversation import Plan, Policy, Tips, anchor_in, plan
 from dify_integrations.bridge.turn import without_system
 
-from ._binding import Binding
+from ._binding import Binding, told_digest
 from ._mapping import Reading, Reply, message_of
 from ._turns import parts_of
 from .errors import model_errors
@@ -39,6 +39,9 @@ class ChatTurn:
         stop: Sequences to stop at, instead of the model's.
         kwargs: The call's.
 
+    Attributes:
+        clients: Of the app that is asked.
+
     Raises:
         InvalidArgument: Content or arguments that cannot be sent.
     """
@@ -51,7 +54,8 @@ class ChatTurn:
         self._tips = tips
         self._stops = stop or model.stop or ()
         self._user = kwargs.get("user")
-        self._binding = Binding(kwargs)
+        self._binding = Binding(kwargs, model.tools_input_key)
+        self._messages = messages
         self._parts = parts_of(messages)
         self._system = ""
         if model.system_input_key:
@@ -64,7 +68,8 @@ class ChatTurn:
         )
         self._plan: Plan | None = None
         self._run: Run | AsyncRun | None = None
-        self._app = app_fingerprint(model.clients.settings, self._user)
+        self._name, self.clients = model.app_named(kwargs.get("model"))
+        self._app = app_fingerprint(self.clients.settings, self._user)
 
     def question(self) -> dict[str, Any] | None:
         """Arguments of `messages.list`, when the server must be asked whether the history ends where its conversation does."""
@@ -100,16 +105,20 @@ class ChatTurn:
         )
         if planned.forked is not None:
             log.info("conversation %s has moved on: the history begins a new one", planned.forked.conversation_id)
+        # A complaint goes where everything else was said; only where it begins anew all is said again.
+        again = bool(told.get("repairing") and planned.conversation_id)
+        files = () if again else told.get("files") or ()
         options = {
             "auto_generate_name": model.auto_generate_name,
             **{name: told[name] for name in _PASSED_ON if name in told},
             "user": self._user,
             "inputs": self._inputs(planned),
             "conversation_id": planned.conversation_id,
-            "files": (*planned.turn.files, *(told.get("files") or ())),
+            "files": (*planned.turn.files, *files),
             "split_thinking": model.split_thinking,
         }
-        self._run = run = stream(self._binding.query(planned.turn.query), **options)
+        tools = told_digest(self._messages, planned.conversation_id)
+        self._run = run = stream(self._binding.query(planned.turn.query, tools, again=again), **options)
         return run
 
     def _inputs(self, planned: Plan) -> dict[str, Any]:
@@ -117,7 +126,7 @@ class ChatTurn:
         model = self._model
         texts = {model.system_input_key: self._system, model.history_input_key: planned.history}
         said = {name: text for name, text in texts.items() if name and text}
-        return {**model.inputs, **(self._kwargs.get("inputs") or {}), **said}
+        return {**model.inputs, **self._binding.inputs(), **(self._kwargs.get("inputs") or {}), **said}
 
     def reading(self) -> Reading:
         """How the answer's text is read; a fresh one at every call."""
@@ -125,11 +134,11 @@ class ChatTurn:
 
     def reply(self, run: Run | AsyncRun) -> Reply:
         """Makes the run's items chunks."""
-        return Reply(model=self._model.model, stamp=self._stamp(), reading=self.reading(), result=lambda: run.result)
+        return Reply(model=self._name, stamp=self._stamp(), reading=self.reading(), result=lambda: run.result)
 
     def result(self, run: Run | AsyncRun) -> ChatResult:
         """The answer of a run that is over."""
-        message = message_of(run.result, model=self._model.model, stamp=self._stamp(), reading=self.reading())
+        message = message_of(run.result, model=self._name, stamp=self._stamp(), reading=self.reading())
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     def end(self) -> None:
@@ -145,7 +154,8 @@ class ChatTurn:
     def _stamp(self) -> dict[str, str]:
         """What a later turn must know of this one, wherever its history is kept meanwhile."""
         system = self._plan.system if self._plan is not None else ""
-        return {"app": self._app, **({"system_digest": system} if system else {})}
+        digests = {"system_digest": system, "tools_digest": self._binding.digest}
+        return {"app": self._app, **{name: told for name, told in digests.items() if told}}
 
 
 @contextmanager

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManager, AsyncCallbackManagerForLLMRun, CallbackManager, CallbackManagerForLLMRun
-from langchain_core.language_models import LanguageModelInput
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
-from langchain_core.runnables import Runnable
-from langchain_core.tools import BaseTool
 from pydantic import Field, PrivateAttr, model_validator
 from typing_extensions import Self, override
 
 from dify_integrations import InvalidArgument, NotFound
 from dify_integrations.bridge.conversation import ConversationMode, OnFork, Tips
 
-from ._binding import schemas_of
-from ._entries import ScopedChatModel
+from ._demand import Demand, aanswered, answered, astreamed, streamed
+from ._prompted import PromptedChatModel
 from ._requests import ChatTurn, chat_turn
 from ._tracing import AsyncChildRuns, CallScope, ManagerT, SyncChildRuns, manager_below
 
 
-class ChatDify(ScopedChatModel):
+class ChatDify(PromptedChatModel):
     """A chat model whose answers are a Dify app's.
 
     Setup:
@@ -96,34 +93,13 @@ class ChatDify(ScopedChatModel):
     def _identifying_params(self) -> Mapping[str, Any]:
         return {
             "model_name": self.model,
-            "app_fingerprint": self.app_fingerprint,
+            "app_fingerprint": self.lc_attributes["app_fingerprint"],
             "inputs": self.inputs,
             "conversation": self.conversation,
             "system_input_key": self.system_input_key,
             "history_input_key": self.history_input_key,
             "stop": self.stop,
         }
-
-    @override
-    def bind_tools(
-        self,
-        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
-        *,
-        tool_choice: str | dict[str, Any] | bool | None = None,
-        parallel_tool_calls: bool | None = None,
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, AIMessage]:
-        """This model with tools, told to it by prompt.
-
-        Args:
-            tools: In any form LangChain knows.
-            tool_choice: `"auto"`, `"any"`, `"none"` or a tool's name.
-            parallel_tool_calls: `False` for at most one call per answer.
-            **kwargs: Of every call.
-        """
-        choice = {"tool_choice": tool_choice} if tool_choice is not None else {}
-        parallel = {"parallel_tool_calls": parallel_tool_calls} if parallel_tool_calls is not None else {}
-        return self.bind(tools=schemas_of(tools), **choice, **parallel, **kwargs)
 
     # -- the four hooks
 
@@ -135,9 +111,18 @@ class ChatDify(ScopedChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        return answered(Demand(self, messages, kwargs), lambda said, told: self._turn(said, stop, told, run_manager))
+
+    def _turn(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        kwargs: Mapping[str, Any],
+        run_manager: CallbackManagerForLLMRun | None,
+    ) -> ChatResult:
         with chat_turn(self, messages, stop, kwargs, self._tips) as turn:
             self._ask_tip(turn)
-            run = turn.start(self.clients.sync.chat.stream)
+            run = turn.start(turn.clients.sync.chat.stream)
             watched, children = turn.reading(), SyncChildRuns(self._root(run_manager, CallbackManager))
             with children, run:
                 for item in run.items():
@@ -155,9 +140,18 @@ class ChatDify(ScopedChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        return await aanswered(Demand(self, messages, kwargs), lambda said, told: self._aturn(said, stop, told, run_manager))
+
+    async def _aturn(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None,
+        kwargs: Mapping[str, Any],
+        run_manager: AsyncCallbackManagerForLLMRun | None,
+    ) -> ChatResult:
         with chat_turn(self, messages, stop, kwargs, self._tips) as turn:
             await self._aask_tip(turn)
-            run = turn.start(self.clients.asynchronous.chat.stream)
+            run = turn.start(turn.clients.asynchronous.chat.stream)
             watched, children = turn.reading(), AsyncChildRuns(self._root(run_manager, AsyncCallbackManager))
             async with children, run:
                 async for item in run.items():
@@ -177,7 +171,16 @@ class ChatDify(ScopedChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         scope = CallScope.take()
         root = self._root(run_manager or scope, CallbackManager)
-        chunks = self._chunks(chat_turn(self, messages, stop, kwargs, self._tips), run_manager, root)
+        demand = Demand(self, messages, kwargs)
+        chunks: Iterator[ChatGenerationChunk]
+        if not demand.waits:
+            chunks = self._chunks(chat_turn(self, messages, stop, kwargs, self._tips), run_manager, root)
+        else:
+            chunks = streamed(
+                demand,
+                lambda said, told: self._chunks(chat_turn(self, said, stop, told, self._tips), None, root),
+                run_manager,
+            )
         return scope.adopt(chunks) if scope is not None else chunks
 
     @override
@@ -190,7 +193,16 @@ class ChatDify(ScopedChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         scope = CallScope.take()
         root = self._root(run_manager or scope, AsyncCallbackManager)
-        chunks = self._achunks(chat_turn(self, messages, stop, kwargs, self._tips), run_manager, root)
+        demand = Demand(self, messages, kwargs)
+        chunks: AsyncIterator[ChatGenerationChunk]
+        if not demand.waits:
+            chunks = self._achunks(chat_turn(self, messages, stop, kwargs, self._tips), run_manager, root)
+        else:
+            chunks = astreamed(
+                demand,
+                lambda said, told: self._achunks(chat_turn(self, said, stop, told, self._tips), None, root),
+                run_manager,
+            )
         return scope.adopt(chunks) if scope is not None else chunks
 
     def _chunks(
@@ -198,10 +210,10 @@ class ChatDify(ScopedChatModel):
         planned: AbstractContextManager[ChatTurn],
         run_manager: CallbackManagerForLLMRun | None,
         root: CallbackManager | None,
-    ) -> Iterator[ChatGenerationChunk]:
+    ) -> Generator[ChatGenerationChunk, None, None]:
         with planned as turn:
             self._ask_tip(turn)
-            run = turn.start(self.clients.sync.chat.stream)
+            run = turn.start(turn.clients.sync.chat.stream)
             reply, children = turn.reply(run), SyncChildRuns(root)
             with children, run:
                 for item in run.items():
@@ -223,10 +235,10 @@ class ChatDify(ScopedChatModel):
         planned: AbstractContextManager[ChatTurn],
         run_manager: AsyncCallbackManagerForLLMRun | None,
         root: AsyncCallbackManager | None,
-    ) -> AsyncIterator[ChatGenerationChunk]:
+    ) -> AsyncGenerator[ChatGenerationChunk, None]:
         with planned as turn:
             await self._aask_tip(turn)
-            run = turn.start(self.clients.asynchronous.chat.stream)
+            run = turn.start(turn.clients.asynchronous.chat.stream)
             reply, children = turn.reply(run), AsyncChildRuns(root)
             async with children, run:
                 async for item in run.items():
@@ -247,7 +259,7 @@ class ChatDify(ScopedChatModel):
         question = turn.question()
         if question is not None:
             try:
-                turn.hear(self.clients.sync.messages.list(**question))
+                turn.hear(turn.clients.sync.messages.list(**question))
             except NotFound:
                 turn.hear(None)
 
@@ -255,7 +267,7 @@ class ChatDify(ScopedChatModel):
         question = turn.question()
         if question is not None:
             try:
-                turn.hear(await self.clients.asynchronous.messages.list(**question))
+                turn.hear(await turn.clients.asynchronous.messages.list(**question))
             except NotFound:
                 turn.hear(None)
 

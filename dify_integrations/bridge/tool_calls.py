@@ -7,6 +7,7 @@ One grammar for both adapters: free text, then `<tool_calls>`, one JSON object `
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -20,7 +21,20 @@ from .call_parser import ToolCallParser
 if TYPE_CHECKING:
     from ..core.jsonio import JsonObject, JsonValue
 
-__all__ = ["ParsedCall", "ToolCallParser", "ToolSpec", "instructions", "json_line", "render_calls", "render_result"]
+__all__ = [
+    "UNCALLED",
+    "WITHDRAWN",
+    "ParsedCall",
+    "ToolCallParser",
+    "ToolSpec",
+    "digest_of",
+    "instructions",
+    "json_line",
+    "offered",
+    "reminder",
+    "render_calls",
+    "render_result",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +66,13 @@ _ONE = "- Use at most one tool per answer: one line only.\n"
 _AUTO = "- When no tool is needed, or the results suffice, answer in plain text without these tags.\n"
 _ANY = "- This time you must use a tool: an answer without a call is wrong.\n"
 _THIS = "- This time you must use the tool below: an answer without a call is wrong.\n"
+_STILL = "You can still use the tools told above, by the same rules: calls stand between <tool_calls> and </tool_calls>."
+_MUST = " This time you must use one of them: an answer without a call is wrong."
+
+WITHDRAWN = "The tools told above cannot be used this time: answer in plain text, without <tool_calls>."
+"""For a conversation in which tools were told, and a turn that offers none."""
+UNCALLED = "Your last answer called no tool, and this time you must. Answer again, with nothing but the call."
+"""For an answer without a call where one was demanded."""
 
 
 def instructions(tools: Sequence[ToolSpec], *, choice: str | None = None, parallel: bool = True) -> str:
@@ -67,10 +88,7 @@ def instructions(tools: Sequence[ToolSpec], *, choice: str | None = None, parall
     Raises:
         InvalidArgument: `choice` names a tool that is not among `tools`.
     """
-    if choice not in (None, "auto", "any"):
-        tools = [tool for tool in tools if tool.name == choice]
-        if not tools:
-            raise InvalidArgument(f"tool choice {choice!r} is not one of the tools")
+    tools = offered(tools, choice)
     if not tools:
         return ""
     demand = _AUTO if choice in (None, "auto") else _ANY if choice == "any" else _THIS
@@ -78,6 +96,35 @@ def instructions(tools: Sequence[ToolSpec], *, choice: str | None = None, parall
         json_line({"name": tool.name, "description": tool.description, "parameters": tool.parameters}) for tool in tools
     )
     return f"{_HOW}{_SEVERAL if parallel else _ONE}{_AFTER}{demand}\nTools, one per line:\n{specs}"
+
+
+def offered(tools: Sequence[ToolSpec], choice: str | None) -> list[ToolSpec]:
+    """The tools that a choice leaves: the named one, none for `"none"`, else all.
+
+    Raises:
+        InvalidArgument: `choice` names a tool that is not among `tools`.
+    """
+    if choice in (None, "auto", "any"):
+        return list(tools)
+    chosen = [tool for tool in tools if tool.name == choice]
+    if not chosen and choice != "none":
+        raise InvalidArgument(f"tool choice {choice!r} is not one of the tools")
+    return [] if choice == "none" else chosen
+
+
+def reminder(*, demanded: bool) -> str:
+    """One line for a conversation in which the same tools were told before.
+
+    Args:
+        demanded: Whether the answer must call one of them.
+    """
+    return _STILL + _MUST if demanded else _STILL
+
+
+def digest_of(tools: Sequence[ToolSpec], *, parallel: bool = True) -> str:
+    """Tells whether a conversation was told these tools and rules; `""` without tools."""
+    told = instructions(tools, parallel=parallel)
+    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()[:16] if told else ""
 
 
 def render_calls(calls: Sequence[tuple[str, str, JsonObject]]) -> str:

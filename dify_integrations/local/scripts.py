@@ -1,7 +1,7 @@
 """The default scripts: what an app says when it was given none. Deterministic, and good enough for a demonstration.
 
-They answer from the app's datasets, from context passages in the prompt, by calling an offered tool, or by echo, in that
-order of interest.
+They call an offered tool, write the JSON that a prompt wants, answer from context passages in the prompt or from the app's
+datasets, or echo, in this order.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from . import frames, tool_grammar, words
+from . import frames, json_grammar, tool_grammar, words
 from .apps import App, Script, Turn
 from .datasets import Hit
 from .says import Node, Outputs, Say, Sources, Tool, tokens
@@ -44,7 +44,7 @@ def chat(turn: Turn) -> Iterator[Say]:
 
 def agent(turn: Turn) -> Iterator[Say]:
     """Search the datasets with a tool, then answer; without datasets look at the clock."""
-    offered = tool_grammar.obey(turn.query)
+    offered = tool_grammar.obey(turn.query, [asked for asked, _ in turn.history])
     if offered is not None:
         yield from tokens(offered)
         return
@@ -103,7 +103,7 @@ def essay(turn: Turn) -> str:
 def compose(turn: Turn) -> tuple[str, list[Hit]]:
     """The answer to a turn and what it cites."""
     query = turn.query or str(turn.inputs.get("query") or " ".join(str(v) for v in turn.inputs.values() if v))
-    reply = tool_grammar.obey(query)
+    reply = tool_grammar.obey(query, [asked for asked, _ in turn.history]) or json_grammar.obey(query)
     if reply is not None:
         return reply, []
     question = question_of(query)

@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from . import words
 
 _RESULT = re.compile(r"<tool_result\b[^>]*>(.*?)</tool_result>", re.DOTALL)
 
+_WITHDRAWN = re.compile(r"tools?\b[^\n]{0,40}\bcannot be used", re.IGNORECASE)
 _SPOKEN = re.compile(r"^[ \t>*#]*(?:question|query|user|human)[ \t*]*:[ \t*]*(\S.*)$", re.IGNORECASE | re.MULTILINE)
 
 
-def obey(prompt: str) -> str | None:
-    """The reply to a prompt that offers tools, or `None` when it offers none."""
-    tools = offered_tools(prompt)
-    if "<tool_calls>" not in prompt or not tools:
+def obey(prompt: str, earlier: Sequence[str] = ()) -> str | None:
+    """The reply to a prompt that offers tools, or `None` when it offers none.
+
+    Args:
+        prompt: This turn's.
+        earlier: Those of the turns before: a prompt that only speaks of tools means the ones offered last.
+    """
+    if "<tool_calls>" not in prompt or _WITHDRAWN.search(prompt):
+        return None
+    tools = next((found for text in (prompt, *reversed(earlier)) if (found := offered_tools(text))), [])
+    if not tools:
         return None
     results = tool_results(prompt)
     if results:
@@ -115,7 +124,7 @@ def _value(name: str, schema: dict[str, Any], question: str, numbers: list[float
     if kind == "array":
         return [_value(name, schema.get("items") or {}, question, numbers)]
     if kind == "object":
-        return {}
+        return arguments({"parameters": schema}, question)
     return _words_for(name, question)
 
 
