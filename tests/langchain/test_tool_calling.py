@@ -123,7 +123,7 @@ def test_structured_output_by_tool(serve: Serve) -> None:
         name: str
 
     call = '<tool_calls>\n{"name": "City", "arguments": {"name": "Paris"}}\n</tool_calls>'
-    model = serve([Text(call)]).chat().with_structured_output(City)
+    model = serve([Text(call)]).chat().with_structured_output(City, method="function_calling")
     assert model.invoke("Which city?") == City(name="Paris")
 
 
