@@ -14,12 +14,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
-from langchain_core.runnables.config import var_child_runnable_config
 from typing_extensions import NotRequired, TypedDict
 
 from dify_integrations import BadRequest, Conflict, InvalidArgument, NotFound, StreamInterrupted
 from dify_integrations.bridge.answers import answers_of
 from dify_integrations.bridge.record import pause_record
+
+from ._progress import surrounded_by
 
 if TYPE_CHECKING:
     from dify_integrations import AsyncDify, AsyncRun, Dify, Run, RunResult
@@ -100,7 +101,7 @@ class PausingCall:
 
         pause = self._mine(stand)["pause"] or {}
         error = {"error": stand["error"]} if stand.get("error") else {}
-        with _surrounded_by(config):  # in a coroutine on Python 3.10 nobody else says so
+        with surrounded_by(config):
             given = interrupt({"type": "dify.human_input", **self._about, **pause, **error})
         try:
             answers = answers_of(pause["forms"], given)
@@ -159,7 +160,7 @@ class SyncPausingCall(PausingCall):
         """The output of the run, at last; until then LangGraph's interrupt is raised."""
         with _alone(config, self._key):
             graph = self._graph(self._start, self.ask, self._submit, self._go_on)
-            with _surrounded_by(inner := _within(config)):
+            with surrounded_by(inner := _within(config)):
                 return self._result(graph.invoke({"key": self._key}, inner, durability="sync"))
 
     def _start(self, _: Stand) -> Change:
@@ -201,7 +202,7 @@ class AsyncPausingCall(PausingCall):
         """The output of the run, at last; until then LangGraph's interrupt is raised."""
         with _alone(config, self._key):
             graph = self._graph(self._start, self._ask, self._submit, self._go_on)
-            with _surrounded_by(inner := _within(config)):
+            with surrounded_by(inner := _within(config)):
                 return self._result(await graph.ainvoke({"key": self._key}, inner, durability="sync"))
 
     async def _start(self, _: Stand) -> Change:
@@ -241,16 +242,6 @@ def _within(config: RunnableConfig) -> RunnableConfig:
     """The config for the inner graph: its steps are nobody's business, what happens in Dify is told below the caller's run."""
     inner = cast("RunnableConfig", {name: value for name, value in config.items() if name not in ("run_id", "run_name")})
     return {**inner, "callbacks": []}
-
-
-@contextmanager
-def _surrounded_by(config: RunnableConfig) -> Iterator[None]:
-    """What LangGraph takes for the config of the surrounding step; the config of a call alone is merged with that."""
-    token = var_child_runnable_config.set(config)
-    try:
-        yield
-    finally:
-        var_child_runnable_config.reset(token)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from dify_integrations import Paused, RunFailed, StepFinished, StepStarted, Step
 from dify_integrations.bridge.steps import is_failure, name_of, payload, role_of
 
 from ._mapping import documents_of
+from ._progress import SHOWN, Tell
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -41,18 +42,26 @@ class ChildRuns:
 
     Args:
         root: Manager whose parent is the call's own run, to which custom events belong; `None` when nobody is to be told.
+        progress: Is told the same besides.
 
     Attributes:
         wants: Item types worth telling; empty when nobody listens, so that a token costs one look.
     """
 
-    def __init__(self, root: CallbackManager | AsyncCallbackManager | None) -> None:
-        listened = root is not None and bool(root.handlers)
-        self.wants: frozenset[type] = _TOLD if listened else frozenset()
+    def __init__(self, root: CallbackManager | AsyncCallbackManager | None, progress: Tell | None = None) -> None:
+        self._listened = root is not None and bool(root.handlers)
+        self.wants: frozenset[type] = _TOLD if self._listened else SHOWN if progress is not None else frozenset()
         self._root: Any = root
+        self._progress = progress
         self._open: dict[str, tuple[str, Any]] = {}
 
     def _follow(self, item: Item) -> Calls:
+        if self._progress is not None:
+            self._progress(item)
+        if self._listened:
+            yield from self._traced(item)
+
+    def _traced(self, item: Item) -> Calls:
         if isinstance(item, StepStarted):
             yield from self._start(item.step)
         elif isinstance(item, StepFinished):
@@ -141,18 +150,18 @@ class AsyncChildRuns(ChildRuns):
                 await _aperform(self._close())
 
 
-def follow(run: Run, root: CallbackManager | None) -> RunResult:
+def follow(run: Run, root: CallbackManager | None, progress: Tell | None = None) -> RunResult:
     """The run to its end, its steps told below `root`."""
-    with SyncChildRuns(root) as children, run:
+    with SyncChildRuns(root, progress) as children, run:
         for item in run.items():
             if type(item) in children.wants:
                 children.tell(item)
     return run.result
 
 
-async def afollow(run: AsyncRun, root: AsyncCallbackManager | None) -> RunResult:
+async def afollow(run: AsyncRun, root: AsyncCallbackManager | None, progress: Tell | None = None) -> RunResult:
     """As `follow`, without blocking."""
-    async with AsyncChildRuns(root) as children, run:
+    async with AsyncChildRuns(root, progress) as children, run:
         async for item in run.items():
             if type(item) in children.wants:
                 await children.tell(item)

@@ -18,6 +18,7 @@ from dify_integrations.models.apps import AppInfo, AppParameters
 from ._base import Connection, require_mode
 from ._outputs import OutputsChunk, outputs_of
 from ._pausing import AsyncPausingCall, OnPause, SyncPausingCall
+from ._progress import progress_of
 from ._tracing import AsyncChildRuns, Generators, SyncChildRuns, afollow, follow
 
 _PASSED_ON = ("user", "workflow_id", "trace_id", "resume")
@@ -149,13 +150,16 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
     ) -> dict[str, Any]:
         children = run_manager.get_child() if self.trace_nodes else None
         client, request = self.clients.sync, self._request(input, config, kwargs)
+        progress = progress_of(config, self._about())
 
         def begin() -> RunResult:
-            return follow(client.workflows.stream(**request), children)
+            return follow(client.workflows.stream(**request), children, progress)
 
         if self.on_pause == "interrupt":
             said = self._said(request)
-            return cast("dict[str, Any]", SyncPausingCall(client, begin, lambda run: follow(run, children), **said).run(config))
+            return cast(
+                "dict[str, Any]", SyncPausingCall(client, begin, lambda run: follow(run, children, progress), **said).run(config)
+            )
         return outputs_of(begin())
 
     async def _ainvoke(
@@ -163,20 +167,24 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
     ) -> dict[str, Any]:
         children = run_manager.get_child() if self.trace_nodes else None
         client, request = self.clients.asynchronous, self._request(input, config, kwargs)
+        progress = progress_of(config, self._about())
 
         async def begin() -> RunResult:
-            return await afollow(client.workflows.stream(**request), children)
+            return await afollow(client.workflows.stream(**request), children, progress)
 
         if self.on_pause == "interrupt":
             said = self._said(request)
-            call = AsyncPausingCall(client, begin, lambda run: afollow(run, children), **said)
+            call = AsyncPausingCall(client, begin, lambda run: afollow(run, children, progress), **said)
             return cast("dict[str, Any]", await call.run(config))
         return outputs_of(await begin())
+
+    def _about(self) -> dict[str, Any]:
+        return {"workflow": self.name}
 
     def _said(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """What a call that can be interrupted needs to know of this one."""
         key = f"the workflow {self.name or self.app_fingerprint}"
-        return {"key": key, "about": {"workflow": self.name}, "user": request.get("user"), "output": outputs_of}
+        return {"key": key, "about": self._about(), "user": request.get("user"), "output": outputs_of}
 
     def _pieces(
         self,
@@ -190,7 +198,8 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
             yield OutputsChunk.whole(self._invoke(whole, run_manager, config, **kwargs))
             return
         run = self.clients.sync.workflows.stream(**self._request(whole, config, kwargs))
-        with SyncChildRuns(run_manager.get_child() if self.trace_nodes else None) as children, run:
+        root = run_manager.get_child() if self.trace_nodes else None
+        with SyncChildRuns(root, progress_of(config, self._about())) as children, run:
             for item in run.items():
                 if type(item) in children.wants:
                     children.tell(item)
@@ -210,7 +219,8 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
             yield OutputsChunk.whole(await self._ainvoke(whole, run_manager, config, **kwargs))
             return
         run = self.clients.asynchronous.workflows.stream(**self._request(whole, config, kwargs))
-        async with AsyncChildRuns(run_manager.get_child() if self.trace_nodes else None) as children, run:
+        root = run_manager.get_child() if self.trace_nodes else None
+        async with AsyncChildRuns(root, progress_of(config, self._about())) as children, run:
             async for item in run.items():
                 if type(item) in children.wants:
                     await children.tell(item)

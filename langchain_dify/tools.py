@@ -33,6 +33,7 @@ from dify_integrations.models.apps import AppInfo, AppParameters
 
 from ._base import Connection, require_mode
 from ._pausing import AsyncPausingCall, OnPause, SyncPausingCall
+from ._progress import progress_of
 from ._tracing import afollow, follow
 from .errors import as_tool_error
 
@@ -135,17 +136,17 @@ class AppTool(Connection, BaseTool):
     @override
     def _run(self, *args: Any, config: RunnableConfig, run_manager: CallbackManagerForToolRun | None = None, **kwargs: Any) -> Any:
         children = run_manager.get_child() if run_manager is not None and self.trace_nodes else None
-        client = self.clients.sync
+        client, progress = self.clients.sync, progress_of(config, self._about())
 
         def begin() -> RunResult:
             request = self._request(args, kwargs, config)
             run: Run = self._start(client)(**request)
             with self._ending(run, request, config):
-                return follow(run, children)
+                return follow(run, children, progress)
 
         def go_on(run: Run) -> RunResult:
             with _failures_told():
-                return follow(run, children)
+                return follow(run, children, progress)
 
         if self.on_pause == "interrupt":
             return self._given(SyncPausingCall(client, begin, go_on, **self._said(config)).run(config))
@@ -156,32 +157,30 @@ class AppTool(Connection, BaseTool):
         self, *args: Any, config: RunnableConfig, run_manager: AsyncCallbackManagerForToolRun | None = None, **kwargs: Any
     ) -> Any:
         children = run_manager.get_child() if run_manager is not None and self.trace_nodes else None
-        client = self.clients.asynchronous
+        client, progress = self.clients.asynchronous, progress_of(config, self._about())
 
         async def begin() -> RunResult:
             request = self._request(args, kwargs, config)
             run: AsyncRun = self._start(client)(**request)
             with self._ending(run, request, config):
-                return await afollow(run, children)
+                return await afollow(run, children, progress)
 
         async def go_on(run: AsyncRun) -> RunResult:
             with _failures_told():
-                return await afollow(run, children)
+                return await afollow(run, children, progress)
 
         if self.on_pause == "interrupt":
             return self._given(await AsyncPausingCall(client, begin, go_on, **self._said(config)).run(config))
         return self._given(self._output(await begin()))
 
+    def _about(self) -> dict[str, Any]:
+        return {"tool": self.name, "tool_call_id": _call_id.get()}
+
     def _said(self, config: RunnableConfig) -> dict[str, Any]:
         """What a call that can be interrupted needs to know of this one."""
-        call_id = _call_id.get()
-        about = {"tool": self.name, "tool_call_id": call_id}
-        return {
-            "key": call_id or f"the tool {self.name}",
-            "about": about,
-            "user": self._told({}, config).get("user"),
-            "output": self._output,
-        }
+        about = self._about()
+        user = self._told({}, config).get("user")
+        return {"key": about["tool_call_id"] or f"the tool {self.name}", "about": about, "user": user, "output": self._output}
 
     def _request(self, args: tuple[Any, ...], kwargs: dict[str, Any], config: RunnableConfig | None) -> dict[str, Any]:
         """The arguments of the client's method."""
