@@ -80,8 +80,8 @@ def test_libraries_stay_in_their_rooms(path: Path) -> None:
     if not name.startswith("langchain_dify"):
         assert not tops & {"langchain_core", "langchain", "langgraph", "langchain_dify"}
     else:
-        # Interrupts are LangGraph's: whoever asks for them has it, and test_import sees that nobody else imports it.
-        spared = {"langgraph"} if name == "langchain_dify/_pausing.py" else set()
+        # Interrupts and the custom stream are LangGraph's: whoever uses them has it; test_import sees that nobody else imports it.
+        spared = {"langgraph"} if name in {"langchain_dify/_pausing.py", "langchain_dify/_progress.py"} else set()
         assert not (tops - spared) & {"langchain", "langgraph"}, "langchain-core is all the adapter needs"
     if not name.startswith("llamaindex_dify"):
         assert not tops & {"llama_index", "llamaindex_dify"}
