@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from langchain_core.documents import Document
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
@@ -16,140 +16,156 @@ from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk, Generation, GenerationChunk
 
-from dify_integrations import ReasoningDelta, TextDelta, TextReplaced
+from dify_integrations import TextDelta, TextReplaced
+from dify_integrations.bridge.reading import Part, Reading, added_up
 from dify_integrations.bridge.record import file_record, pause_record
-from dify_integrations.bridge.stops import StopSequences
+
+from ._translator import PROVIDER, BlockNumbers
+from .errors import DifyRefusalError
 
 if TYPE_CHECKING:
     from langchain_core.messages.tool import ToolCallChunk
 
     from dify_integrations import Item, RunResult, Usage
     from dify_integrations.bridge.hits import Hit
-    from dify_integrations.bridge.tool_calls import ParsedCall, ToolCallParser
+    from dify_integrations.bridge.tool_calls import ParsedCall
+
+OnReplace: TypeAlias = Literal["annotate", "raise", "buffer"]
+Form: TypeAlias = Literal["text", "blocks", "events"]
 
 _EARLY = ("conversation_id", "message_id", "task_id")
 _LATE = ("workflow_run_id", "workflow_id", "created_at", "elapsed_s", "total_tokens", "total_steps", "outputs")
 
 
-class Reading:
-    """The text of an answer as it is read: cut at stop sequences, tool calls taken out. However it is split, the same.
-
-    Args:
-        stops: Sequences to stop at.
-        parser: Finds tool calls.
-    """
-
-    def __init__(self, stops: Sequence[str] = (), parser: ToolCallParser | None = None) -> None:
-        self._stops = StopSequences(stops) if stops else None
-        self._parser = parser
-        self.plain = self._stops is None and parser is None
-
-    @property
-    def cut(self) -> bool:
-        """Whether a stop sequence ended the answer."""
-        return self._stops is not None and self._stops.hit
-
-    def feed(self, text: str) -> list[str | ParsedCall]:
-        """What is sure after this piece."""
-        if self._stops is not None:
-            text = self._stops.feed(text)
-        if self._parser is not None:
-            return self._parser.feed(text)
-        return [text]
-
-    def passes(self, item: Item) -> bool:
-        """Whether this item takes the answer past a stop sequence."""
-        if self._stops is not None and isinstance(item, TextDelta):
-            self._stops.feed(item.text)
-        return self.cut
-
-    def close(self) -> list[str | ParsedCall]:
-        """What was held back."""
-        held = self._stops.close() if self._stops is not None else ""
-        if self._parser is not None:
-            return [*self._parser.feed(held), *self._parser.close()]
-        return [held]
-
-
 class Reply:
-    """One answer on its way from items to chunks.
+    """One answer on its way from items to chunks, or to one message.
 
     Args:
         model: Name of the model, for the metadata.
         stamp: What a later turn must know beside the run: `app`, whose conversation it is, and digests of what was told.
-        reading: How its text is read.
+        reading: Makes readings of its text.
         result: Tells the run so far; asked once, for the ids in the first chunk.
+        on_replace: What a stream does with text that was put in place of what was said.
+        usage: Whether chunks tell the tokens.
+        form: `text`, or `blocks` for chunks whose content is blocks that core adds up, or `events` for those it does not:
+            there every id stands in the last chunk.
     """
 
-    def __init__(self, *, model: str, stamp: Mapping[str, str], reading: Reading, result: Callable[[], RunResult]) -> None:
+    def __init__(
+        self,
+        *,
+        model: str,
+        stamp: Mapping[str, str],
+        reading: Callable[[], Reading],
+        result: Callable[[], RunResult],
+        on_replace: OnReplace = "annotate",
+        usage: bool = True,
+        form: Form = "text",
+    ) -> None:
         self._model = model
         self._stamp = stamp
-        self._reading = reading
+        self._new_reading = reading
+        self._reading = reading()
         self._result = result
-        self._said: list[str] = []
+        self._on_replace = on_replace
+        self._usage = usage
+        self._numbers = None if form == "text" else BlockNumbers()
+        self._late = form == "events"
+        self._heard: list[Part] = []
         self._calls = 0
         self._started = False
-        self._withdrawn = False
+        self._fluent = False  # whether text needs no more than to be wrapped up
 
     @property
     def cut(self) -> bool:
         """Whether a stop sequence ended the answer."""
         return self._reading.cut
 
+    def hear(self, item: Item) -> None:
+        """Take an item in without a word; `message` tells all of them."""
+        self._heard += self._reading.take(item)
+
     def chunks(self, item: Item) -> Sequence[ChatGenerationChunk]:
         """What the item adds to the stream."""
-        if isinstance(item, TextDelta):
-            if self._withdrawn:
-                return ()
-            self._said.append(item.text)
-            if self._started and self._reading.plain:
-                return (ChatGenerationChunk(message=AIMessageChunk(content=item.text)),)
-            return self._spoken(self._reading.feed(item.text))
-        if isinstance(item, ReasoningDelta):
-            return self._chunk(AIMessageChunk(content="", additional_kwargs={"reasoning_content": item.text}))
-        if isinstance(item, TextReplaced):
-            return self._replaced(item.text)
-        return ()
-
-    def last(self, result: RunResult) -> ChatGenerationChunk:
-        """The end of the stream: what was held back, usage, and everything known of the run."""
-        text, calls = self._sorted([] if self._withdrawn else self._reading.close())
-        metadata = response_metadata(result, self._model, self._stamp, called=self._calls > 0, early=not self._started)
-        if self._withdrawn:
-            metadata["dify"]["replaced_answer"] = result.text
-        chunk = AIMessageChunk(
-            content=text,
-            tool_call_chunks=calls,
-            additional_kwargs=_thoughts(result),
-            response_metadata=metadata,
-            usage_metadata=usage_of(result.usage),
-            chunk_position="last",
-        )
-        return ChatGenerationChunk(message=chunk)
-
-    def _replaced(self, text: str) -> Sequence[ChatGenerationChunk]:
-        """The rest of a replacement that begins with what was said; otherwise nothing, for nothing can be unsaid."""
-        said = "".join(self._said)
-        if self._withdrawn or not text.startswith(said):
-            self._withdrawn = True
+        if self._fluent and isinstance(item, TextDelta):
+            self._reading.spoken.append(item.text)
+            return (ChatGenerationChunk(message=AIMessageChunk(content=item.text)),)
+        if self._on_replace == "buffer":
+            self.hear(item)
             return ()
-        self._said = [text]
-        return self._spoken(self._reading.feed(text[len(said) :]))
+        chunks = [self._chunk(self._spoken(part)) for part in self._reading.take(item) if part]
+        self._fluent = self._started and self._reading.plain and self._numbers is None
+        return chunks
 
-    def _spoken(self, pieces: list[str | ParsedCall]) -> Sequence[ChatGenerationChunk]:
-        text, calls = self._sorted(pieces)
-        return self._chunk(AIMessageChunk(content=text, tool_call_chunks=calls)) if text or calls else ()
+    def rest(self, result: RunResult) -> list[ChatGenerationChunk]:
+        """The end of the stream: what was held back, then usage and everything known of the run.
 
-    def _sorted(self, pieces: list[str | ParsedCall]) -> tuple[str, list[ToolCallChunk]]:
-        text, calls = sorted_pieces(pieces, self._calls)
+        Raises:
+            DifyRefusalError: The text was replaced, and `on_replace` is `raise`.
+        """
+        if self._on_replace == "buffer":
+            held, message = [], self._whole(result)
+        else:
+            held = [self._chunk(self._spoken(part)) for part in self._reading.close()]
+            message = self._known(AIMessageChunk(content=""), result)
+            if self._reading.replaced is not None:
+                message.response_metadata["dify"]["replaced_answer"] = result.text
+        if self._on_replace == "raise" and result.text_replaced:
+            self._started = False
+            raise _refusal(self._known(AIMessageChunk(content="".join(self._reading.spoken)), result), result)
+        if not self._usage:
+            message.usage_metadata = None
+        message.chunk_position = "last"
+        return [*held, self._shown(message)]
+
+    def message(self, result: RunResult) -> AIMessage:
+        """The whole answer as the message that its chunks would add up to; what moderation put in its place, when it did.
+
+        Args:
+            result: A run that is over, or was left at a stop sequence; its items were heard.
+
+        Raises:
+            DifyRefusalError: The text was replaced, and `on_replace` is `raise`.
+        """
+        message = self._whole(result)
+        if self._on_replace == "raise" and result.text_replaced:
+            raise _refusal(message, result)
+        return _finished(message)
+
+    def _whole(self, result: RunResult) -> AIMessageChunk:
+        heard = [*self._heard, *self._reading.close()]
+        again = None
+        if self._reading.replaced is not None:
+            fresh = self._new_reading()
+            again = [*fresh.take(TextDelta(result.text)), *fresh.close()]
+        return self._known(self._spoken(added_up(heard, again)), result)
+
+    def _spoken(self, part: Part) -> AIMessageChunk:
+        """A part as a chunk, with nothing of the run."""
+        extra: dict[str, Any] = {"reasoning_content": part.reasoning} if part.reasoning else {}
+        told = {name: value for name in ("thoughts", "turns") if (value := getattr(part, name))}
+        if told:
+            extra["dify"] = told
+        calls = [_call_chunk(call, self._calls + number) for number, call in enumerate(part.calls)]
         self._calls += len(calls)
-        return text, calls
+        return AIMessageChunk(content=part.text, tool_call_chunks=calls, additional_kwargs=extra)
 
-    def _chunk(self, message: AIMessageChunk) -> Sequence[ChatGenerationChunk]:
+    def _known(self, message: AIMessageChunk, result: RunResult) -> AIMessageChunk:
+        early = self._late or not self._started
+        message.response_metadata = response_metadata(result, self._model, self._stamp, called=self._calls > 0, early=early)
+        message.usage_metadata = usage_of(result.usage)
+        return message
+
+    def _chunk(self, message: AIMessageChunk) -> ChatGenerationChunk:
+        message.response_metadata = {"model_provider": PROVIDER}
         if not self._started:
             self._started = True
-            message.response_metadata = {"dify": _named(self._result(), _EARLY)}
-        return (ChatGenerationChunk(message=message),)
+            if not self._late:
+                message.response_metadata["dify"] = _named(self._result(), _EARLY)
+        return self._shown(message)
+
+    def _shown(self, message: AIMessageChunk) -> ChatGenerationChunk:
+        return ChatGenerationChunk(message=message if self._numbers is None else self._numbers.blocks(message))
 
 
 class Continuation:
@@ -169,11 +185,22 @@ class Continuation:
 
     def chunks(self, item: Item) -> list[GenerationChunk]:
         """What the item adds to the text."""
-        return [_text_chunk(chunk) for chunk in self._reply.chunks(item) if chunk.text]
+        if not isinstance(item, (TextDelta, TextReplaced)):
+            return []
+        return [_text_chunk(chunk) for chunk in self._reply.chunks(item)]
 
-    def last(self, result: RunResult) -> GenerationChunk:
-        """The end, with everything known of the run."""
-        return _text_chunk(self._reply.last(result))
+    def rest(self, result: RunResult) -> list[GenerationChunk]:
+        """The end, with everything known of the run; raises what `Reply.rest` does."""
+        return [_text_chunk(chunk) for chunk in self._reply.rest(result)]
+
+
+def _refusal(message: AIMessageChunk, result: RunResult) -> DifyRefusalError:
+    text = "the answer was replaced by moderation, and on_replace is 'raise'"
+    return DifyRefusalError(text, replacement=result.text, raw=_finished(message), result=result)
+
+
+def _finished(message: AIMessageChunk) -> AIMessage:
+    return cast("AIMessage", message_chunk_to_message(message))  # declared to give any message
 
 
 def _text_chunk(chunk: ChatGenerationChunk) -> GenerationChunk:
@@ -188,34 +215,6 @@ def generation_of(chunks: Sequence[GenerationChunk]) -> Generation:
         known |= info.get("dify", {})
     text = known.pop("replaced_answer", "".join(chunk.text for chunk in chunks))
     return Generation(text=text, generation_info={**told[-1], "dify": known} if told else None)
-
-
-def message_of(result: RunResult, *, model: str, stamp: Mapping[str, str], reading: Reading) -> AIMessage:
-    """The whole answer as the message that its chunks would add up to; what moderation put in its place, when it did.
-
-    Args:
-        result: A run that is over, or was left at a stop sequence.
-        model, stamp, reading: As for `Reply`; the reading a fresh one.
-    """
-    text, calls = sorted_pieces([*reading.feed(result.text), *reading.close()], 0)
-    extra = _thoughts(result)
-    if result.reasoning:
-        extra["reasoning_content"] = result.reasoning
-    chunk = AIMessageChunk(
-        content=text,
-        tool_call_chunks=calls,
-        additional_kwargs=extra,
-        response_metadata=response_metadata(result, model, stamp, called=bool(calls), early=True),
-        usage_metadata=usage_of(result.usage),
-    )
-    return cast("AIMessage", message_chunk_to_message(chunk))  # declared to give any message
-
-
-def sorted_pieces(pieces: list[str | ParsedCall], first: int) -> tuple[str, list[ToolCallChunk]]:
-    """Pieces of an answer as text and tool call chunks, numbered from `first`."""
-    text = "".join(piece for piece in pieces if isinstance(piece, str))
-    calls = [piece for piece in pieces if not isinstance(piece, str)]
-    return text, [_call_chunk(call, first + number) for number, call in enumerate(calls)]
 
 
 def _call_chunk(call: ParsedCall, index: int) -> ToolCallChunk:
@@ -249,29 +248,11 @@ def response_metadata(result: RunResult, model: str, stamp: Mapping[str, str], *
         reason = result.status
     elif result.text_replaced:
         reason = "content_filter"
-    return {"model_provider": "dify", "model_name": model, "finish_reason": reason, "dify": known}
+    return {"model_provider": PROVIDER, "model_name": model, "finish_reason": reason, "dify": known}
 
 
 def _named(result: RunResult, names: Iterable[str]) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(result, name))}
-
-
-def _thoughts(result: RunResult) -> dict[str, Any]:
-    """What the agent did on the server, so that nobody mistakes it for calls to be made here."""
-    if not result.tool_calls:
-        return {}
-    answers = {answer.id: answer.content for answer in result.tool_results}
-    thoughts = [
-        {
-            "id": call.id,
-            "thought": call.thought,
-            "tool": call.name,
-            "arguments": call.arguments,
-            "observation": answers.get(call.id),
-        }
-        for call in result.tool_calls
-    ]
-    return {"dify": {"thoughts": thoughts}}
 
 
 def usage_of(usage: Usage | None) -> UsageMetadata | None:

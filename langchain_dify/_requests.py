@@ -12,10 +12,11 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from dify_integrations.bridge.clients import app_fingerprint
 from dify_integrations.bridge.conversation import Plan, Policy, Tips, anchor_in, plan
+from dify_integrations.bridge.reading import Reading
 from dify_integrations.bridge.turn import without_system
 
 from ._binding import Binding, told_digest
-from ._mapping import Reading, Reply, message_of
+from ._mapping import Form, Reply
 from ._turns import parts_of
 from .errors import model_errors
 
@@ -132,14 +133,23 @@ class ChatTurn:
         """How the answer's text is read; a fresh one at every call."""
         return Reading(self._stops, self._binding.parser())
 
-    def reply(self, run: Run | AsyncRun) -> Reply:
-        """Makes the run's items chunks."""
-        return Reply(model=self._name, stamp=self._stamp(), reading=self.reading(), result=lambda: run.result)
+    def reply(self, run: Run | AsyncRun, form: Form = "text") -> Reply:
+        """Makes the run's items chunks of a form, or a message."""
+        model = self._model
+        usage = self._kwargs.get("stream_usage")
+        return Reply(
+            model=self._name,
+            stamp=self._stamp(),
+            reading=self.reading,
+            result=lambda: run.result,
+            on_replace=model.on_replace,
+            usage=model.stream_usage if usage is None else bool(usage),
+            form="blocks" if form == "text" and model.output_version == "v1" else form,
+        )
 
-    def result(self, run: Run | AsyncRun) -> ChatResult:
-        """The answer of a run that is over."""
-        message = message_of(run.result, model=self._name, stamp=self._stamp(), reading=self.reading())
-        return ChatResult(generations=[ChatGeneration(message=message)])
+    def result(self, run: Run | AsyncRun, reply: Reply) -> ChatResult:
+        """The answer of a run that is over, its items heard by `reply`."""
+        return ChatResult(generations=[ChatGeneration(message=reply.message(run.result))])
 
     def end(self) -> None:
         """However the run ended, its conversation has moved on: a repeated turn must not be put behind this one."""

@@ -16,6 +16,7 @@ from dify_integrations import InvalidArgument, NotFound
 from dify_integrations.bridge.conversation import ConversationMode, OnFork, Tips
 
 from ._demand import Demand, aanswered, answered, astreamed, streamed
+from ._mapping import Form, OnReplace
 from ._prompted import PromptedChatModel
 from ._requests import ChatTurn, chat_turn
 from ._tracing import AsyncChildRuns, CallScope, ManagerT, SyncChildRuns, manager_below
@@ -56,6 +57,10 @@ class ChatDify(PromptedChatModel):
     )
     streaming: bool = Field(default=False, description="Stream inside `invoke` too.")
     split_thinking: bool = Field(default=False, description="Take `<think>…</think>` in the text for reasoning.")
+    on_replace: OnReplace = Field(
+        default="annotate", description="What a stream does when the app withdraws what was said: annotate it, raise, or buffer."
+    )
+    stream_usage: bool = Field(default=True, description="Tell token counts in streams; `False` leaves them out.")
     auto_generate_name: bool | None = Field(default=None, description="`False` saves Dify a call that titles conversations.")
 
     conversation_id: str | None = Field(default=None, description="Conversation of histories without an answer of this app.")
@@ -99,6 +104,7 @@ class ChatDify(PromptedChatModel):
             "system_input_key": self.system_input_key,
             "history_input_key": self.history_input_key,
             "stop": self.stop,
+            "on_replace": self.on_replace,
         }
 
     # -- the four hooks
@@ -123,14 +129,15 @@ class ChatDify(PromptedChatModel):
         with chat_turn(self, messages, stop, kwargs, self._tips) as turn:
             self._ask_tip(turn)
             run = turn.start(turn.clients.sync.chat.stream)
-            watched, children = turn.reading(), SyncChildRuns(self._root(run_manager, CallbackManager))
+            reply, children = turn.reply(run), SyncChildRuns(self._root(run_manager, CallbackManager))
             with children, run:
                 for item in run.items():
                     if type(item) in children.wants:
                         children.tell(item)
-                    if watched.passes(item):
+                    reply.hear(item)
+                    if reply.cut:
                         break
-        return turn.result(run)
+        return turn.result(run, reply)
 
     @override
     async def _agenerate(
@@ -152,14 +159,15 @@ class ChatDify(PromptedChatModel):
         with chat_turn(self, messages, stop, kwargs, self._tips) as turn:
             await self._aask_tip(turn)
             run = turn.start(turn.clients.asynchronous.chat.stream)
-            watched, children = turn.reading(), AsyncChildRuns(self._root(run_manager, AsyncCallbackManager))
+            reply, children = turn.reply(run), AsyncChildRuns(self._root(run_manager, AsyncCallbackManager))
             async with children, run:
                 async for item in run.items():
                     if type(item) in children.wants:
                         await children.tell(item)
-                    if watched.passes(item):
+                    reply.hear(item)
+                    if reply.cut:
                         break
-        return turn.result(run)
+        return turn.result(run, reply)
 
     @override
     def _stream(
@@ -171,14 +179,15 @@ class ChatDify(PromptedChatModel):
     ) -> Iterator[ChatGenerationChunk]:
         scope = CallScope.take()
         root = self._root(run_manager or scope, CallbackManager)
+        form: Form = "text" if run_manager is None else "events"
         demand = Demand(self, messages, kwargs)
         chunks: Iterator[ChatGenerationChunk]
         if not demand.waits:
-            chunks = self._chunks(chat_turn(self, messages, stop, kwargs, self._tips), run_manager, root)
+            chunks = self._chunks(chat_turn(self, messages, stop, kwargs, self._tips), run_manager, root, form)
         else:
             chunks = streamed(
                 demand,
-                lambda said, told: self._chunks(chat_turn(self, said, stop, told, self._tips), None, root),
+                lambda said, told: self._chunks(chat_turn(self, said, stop, told, self._tips), None, root, form),
                 run_manager,
             )
         return scope.adopt(chunks) if scope is not None else chunks
@@ -193,14 +202,15 @@ class ChatDify(PromptedChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         scope = CallScope.take()
         root = self._root(run_manager or scope, AsyncCallbackManager)
+        form: Form = "text" if run_manager is None else "events"
         demand = Demand(self, messages, kwargs)
         chunks: AsyncIterator[ChatGenerationChunk]
         if not demand.waits:
-            chunks = self._achunks(chat_turn(self, messages, stop, kwargs, self._tips), run_manager, root)
+            chunks = self._achunks(chat_turn(self, messages, stop, kwargs, self._tips), run_manager, root, form)
         else:
             chunks = astreamed(
                 demand,
-                lambda said, told: self._achunks(chat_turn(self, said, stop, told, self._tips), None, root),
+                lambda said, told: self._achunks(chat_turn(self, said, stop, told, self._tips), None, root, form),
                 run_manager,
             )
         return scope.adopt(chunks) if scope is not None else chunks
@@ -210,11 +220,12 @@ class ChatDify(PromptedChatModel):
         planned: AbstractContextManager[ChatTurn],
         run_manager: CallbackManagerForLLMRun | None,
         root: CallbackManager | None,
+        form: Form,
     ) -> Generator[ChatGenerationChunk, None, None]:
         with planned as turn:
             self._ask_tip(turn)
             run = turn.start(turn.clients.sync.chat.stream)
-            reply, children = turn.reply(run), SyncChildRuns(root)
+            reply, children = turn.reply(run, form), SyncChildRuns(root)
             with children, run:
                 for item in run.items():
                     if type(item) in children.wants:
@@ -225,21 +236,22 @@ class ChatDify(PromptedChatModel):
                         yield chunk
                     if reply.cut:
                         break
-        last = reply.last(run.result)
-        if run_manager is not None:
-            run_manager.on_llm_new_token(last.text, chunk=last)
-        yield last
+        for chunk in reply.rest(run.result):
+            if run_manager is not None:
+                run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
 
     async def _achunks(
         self,
         planned: AbstractContextManager[ChatTurn],
         run_manager: AsyncCallbackManagerForLLMRun | None,
         root: AsyncCallbackManager | None,
+        form: Form,
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
         with planned as turn:
             await self._aask_tip(turn)
             run = turn.start(turn.clients.asynchronous.chat.stream)
-            reply, children = turn.reply(run), AsyncChildRuns(root)
+            reply, children = turn.reply(run, form), AsyncChildRuns(root)
             async with children, run:
                 async for item in run.items():
                     if type(item) in children.wants:
@@ -250,10 +262,10 @@ class ChatDify(PromptedChatModel):
                         yield chunk
                     if reply.cut:
                         break
-        last = reply.last(run.result)
-        if run_manager is not None:
-            await run_manager.on_llm_new_token(last.text, chunk=last)
-        yield last
+        for chunk in reply.rest(run.result):
+            if run_manager is not None:
+                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
 
     def _ask_tip(self, turn: ChatTurn) -> None:
         question = turn.question()

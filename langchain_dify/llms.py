@@ -18,9 +18,10 @@ from typing_extensions import override
 
 from dify_integrations import AsyncRun, Run
 from dify_integrations.bridge.form import FormField, form_of, prompt_variable
+from dify_integrations.bridge.reading import Reading
 
 from ._entries import ScopedLLM
-from ._mapping import Continuation, Reading, Reply, generation_of
+from ._mapping import Continuation, OnReplace, Reply, generation_of
 from ._tracing import AsyncChildRuns, ManagerT, SyncChildRuns, manager_below
 from .errors import model_errors
 
@@ -44,6 +45,9 @@ class DifyLLM(ScopedLLM):
     mode: Literal["completion", "chat"] = Field(default="completion", description="Kind of app behind the key.")
     prompt_key: str | None = Field(default=None, description="Variable that takes the prompt; asked of the app unless given.")
     streaming: bool = Field(default=False, description="Tell callbacks every token inside `invoke`, whoever listens.")
+    on_replace: OnReplace = Field(
+        default="annotate", description="What a stream does when the app withdraws what was said: annotate it, raise, or buffer."
+    )
 
     _forms: list[tuple[FormField, ...]] = PrivateAttr(default_factory=list)  # none or one; shared by copies
 
@@ -60,6 +64,7 @@ class DifyLLM(ScopedLLM):
             "prompt_key": self.prompt_key,
             "inputs": self.inputs,
             "stop": self.stop,
+            "on_replace": self.on_replace,
             **({"call": self._call} if self._call else {}),
         }
 
@@ -138,10 +143,10 @@ class DifyLLM(ScopedLLM):
                     yield chunk
                 if written.cut:
                     break
-        last = written.last(run.result)
-        if teller is not None and last.text:
-            teller.on_llm_new_token(last.text, chunk=last)
-        yield last
+        for chunk in written.rest(run.result):
+            if teller is not None and chunk.text:
+                teller.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
 
     async def _atexts(
         self,
@@ -167,10 +172,10 @@ class DifyLLM(ScopedLLM):
                         yield chunk
                     if written.cut:
                         break
-        last = written.last(run.result)
-        if teller is not None and last.text:
-            await teller.on_llm_new_token(last.text, chunk=last)
-        yield last
+        for chunk in written.rest(run.result):
+            if teller is not None and chunk.text:
+                await teller.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
 
     # -- what both share
 
@@ -202,9 +207,14 @@ class DifyLLM(ScopedLLM):
         return {"inputs": inputs, "user": kwargs.get("user"), "files": kwargs.get("files") or ()}
 
     def _continuation(self, run: Run | AsyncRun, stop: list[str] | None) -> Continuation:
-        reading = Reading(stop or self.stop or ())
         return Continuation(
-            Reply(model=self.model, stamp={"app": self.app_fingerprint}, reading=reading, result=lambda: run.result)
+            Reply(
+                model=self.model,
+                stamp={"app": self.app_fingerprint},
+                reading=lambda: Reading(stop or self.stop or ()),
+                result=lambda: run.result,
+                on_replace=self.on_replace,
+            )
         )
 
     def _root(self, run_manager: Any, kind: type[ManagerT]) -> ManagerT | None:

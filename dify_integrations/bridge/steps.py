@@ -13,6 +13,8 @@ StepRole = Literal["chain", "tool", "retriever"]
 PAYLOAD_LIMIT = 4096
 """Characters of a step's inputs or outputs that a tracer gets to see."""
 
+# What Dify's agents are told instead of a result; the API has no other sign of a tool that failed.
+_FAILURES = ("tool invoke error:", "tool parameters validation error:", "there is not a tool named", "unknown error:")
 _TOOL_NODES = {"tool", "http-request", "code"}
 
 
@@ -37,3 +39,8 @@ def payload(value: JsonValue, limit: int = PAYLOAD_LIMIT) -> JsonValue:
 def is_failure(step: Step) -> bool:
     """Whether the step ended badly."""
     return step.status in ("failed", "exception", "stopped", "interrupted")
+
+
+def is_tool_failure(observation: str) -> bool:
+    """Whether what an agent's tool answered is Dify's own word for its failure."""
+    return observation.lower().startswith(_FAILURES)

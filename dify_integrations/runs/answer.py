@@ -44,6 +44,8 @@ class Answer:
             return self.say(answer)
         # A New Agent app repeats the complete answer at the end; appending would double it.
         said = "".join(self._said)
+        if self.replaced and answer == self.text:
+            return ()
         return self.say(answer[len(said) :]) if answer.startswith(said) else self.replace(answer, "")
 
     def agent_message(self, answer: str) -> Sequence[Item]:

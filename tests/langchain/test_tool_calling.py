@@ -14,11 +14,12 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from dify_integrations import InvalidArgument, RunResult, TextDelta
+from dify_integrations.bridge.reading import Reading
 from dify_integrations.bridge.tool_calls import ToolCallParser
 from dify_integrations.local import Text, tokens
 from langchain_dify import DifyWorkflowTool
 from langchain_dify._binding import choice_of
-from langchain_dify._mapping import Reading, Reply, message_of
+from langchain_dify._mapping import Reply
 from tests.langchain.conftest import Serve, answering
 from tests.langchain.test_streaming import comparable, folded
 
@@ -155,10 +156,12 @@ def test_however_a_text_is_split_chunks_add_up_to_the_message(pieces: list[str],
         return Reading(stops, ToolCallParser(names=["add"], new_id=lambda: f"call_{next(numbers)}") if tools else None)
 
     result = RunResult(text="".join(pieces), status="succeeded", message_id="m")
-    reply = Reply(model="d", stamp={"app": "a"}, reading=reading(), result=lambda: result)
+    reply, silent = (Reply(model="d", stamp={"app": "a"}, reading=reading, result=lambda: result) for _ in range(2))
     chunks = [chunk.message for piece in pieces if piece for chunk in reply.chunks(TextDelta(piece))]
-    streamed = folded([*chunks, reply.last(result).message])
-    whole = message_of(result, model="d", stamp={"app": "a"}, reading=reading())
+    streamed = folded([*chunks, *(chunk.message for chunk in reply.rest(result))])
+    silent.hear(TextDelta(result.text))
+    whole = silent.message(result)
+    assert streamed.content_blocks == whole.content_blocks
     assert (streamed.text, streamed.tool_calls, streamed.invalid_tool_calls) == (
         whole.text,
         whole.tool_calls,
