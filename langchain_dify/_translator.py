@@ -86,7 +86,7 @@ def _blocks(message: AIMessage, calls: list[Block]) -> list[Block]:
     blocks = list(_in_order(message, calls))
     citations = [_citation(record) for record in _mappings(about.get("retriever_resources"))]
     if citations:
-        cited = next((block for block in reversed(blocks) if block["type"] == "text"), None)
+        cited: Block | None = next((block for block in reversed(blocks) if block["type"] == "text"), None)
         if cited is None:
             cited = {"type": "text", "text": ""}
             blocks.append(cited)
