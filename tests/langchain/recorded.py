@@ -38,7 +38,7 @@ class Played:
         return ChatDify(**self._clients, **fields)
 
     def llm(self, **fields: Any) -> DifyLLM:
-        mode = "chat" if "chat" in self._recording.route else "completion"
+        mode: Any = "chat" if "chat" in self._recording.route else "completion"
         return DifyLLM(**self._clients, mode=mode, prompt_key="query", **fields)
 
     def _answer(self, request: httpx.Request) -> httpx.Response:

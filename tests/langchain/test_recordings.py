@@ -48,6 +48,12 @@ def test_invoke_says_what_the_recording_does(recording: Recording) -> None:
     assert about.get("retriever_resources", []) == expected.citations
     assert about.get("outputs", {}) == (expected.outputs or {})
     assert {thought["id"] for thought in message.additional_kwargs.get("dify", {}).get("thoughts", ())} == expected.tools
+    blocks = unnumbered(message.content_blocks)
+    assert "".join(block["text"] for block in blocks if block["type"] == "text") == expected.text
+    assert [cited["extras"] for block in blocks for cited in block.get("annotations", ())] == expected.citations
+    assert {block["id"] for block in blocks if block["type"] == "server_tool_call"} == expected.tools
+    files = [block.get("id", "") for block in blocks if block["type"] in ("image", "audio", "video", "file")]
+    assert files[: len(expected.files)] == expected.files
     filtered = message.response_metadata["finish_reason"] == "content_filter"
     assert filtered == (expected.replaced and expected.status == "succeeded")
 
