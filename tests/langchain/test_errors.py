@@ -137,7 +137,7 @@ def test_missing_user_is_told_before_sending(serve: Serve, monkeypatch: pytest.M
 def test_a_refusal_is_both_kinds_of_error_and_survives_pickling() -> None:
     error = errors.DifyRefusalError("m", replacement="No.", raw=AIMessage("No."), result=SOME)
     again = pickle.loads(pickle.dumps(error))
-    assert isinstance(again, dify.RunError) and isinstance(again, langchain.ModelError)
-    assert isinstance(again, getattr(langchain, "ModelRefusalError", langchain.ModelError))
+    kinds = (dify.RunError, langchain.ModelError, getattr(langchain, "ModelRefusalError", langchain.ModelError))
+    assert all(issubclass(type(again), kind) for kind in kinds)
     assert not again.is_retryable
     assert (str(again), again.replacement, again.raw, again.result) == ("m", "No.", AIMessage("No."), SOME)
