@@ -21,7 +21,8 @@ try:
 except ImportError as error:
     print(error)
 """
-LIGHT = "import sys, langchain_dify; print([name for name in ('langgraph', 'langchain', 'transformers') if name in sys.modules])"
+HEAVY = ("langgraph", "langchain", "langchain_openai", "openai", "transformers", "numpy", "starlette", "llama_index")
+LIGHT = f"import sys, langchain_dify; print([name for name in {HEAVY} if name in sys.modules])"
 
 
 def ran(code: str) -> str:

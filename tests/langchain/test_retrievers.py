@@ -64,6 +64,17 @@ def test_changes_are_laid_over_the_saved_settings_which_are_fetched_once(serve: 
 
 
 @pytest.mark.anyio
+async def test_server_that_cannot_tell_its_settings_gets_complete_ones(serve: Serve) -> None:
+    """Dify 0.15 has no route for one knowledge base; it is asked once."""
+    served = serve(version="0.15.3")
+    retriever = served.retriever(k=1)
+    for _ in range(2):
+        assert len(retriever.invoke("refunds")) == len(await retriever.ainvoke("refunds")) == 1
+    assert {(model["top_k"], model["search_method"]) for model in asked(served)} == {(1, "semantic_search")}
+    assert len([request for request in served.server.requests if request.method == "GET"]) == 1
+
+
+@pytest.mark.anyio
 async def test_every_option_can_be_given_per_call(serve: Serve) -> None:
     """Check 24: per-call `k` and filter work sync and async."""
     served = serve()
