@@ -1,6 +1,6 @@
-"""Where the demo's apps come from: a LocalDify started for it, or your own Dify.
+"""Where the apps of the demo and of the examples come from: a LocalDify started for them, or your own Dify.
 
-For your own, set DIFY_BASE_URL and the keys of a chat app, a chatflow and a workflow app with a description
+For the demo on your own, set DIFY_BASE_URL and the keys of a chat app, a chatflow and a workflow app with a description
 (DIFY_CHAT_KEY, DIFY_CHATFLOW_KEY, DIFY_WORKFLOW_KEY), a knowledge key (DIFY_DATASET_API_KEY) and the id of a knowledge
 base (DIFY_DATASET_ID).
 """
@@ -8,12 +8,12 @@ base (DIFY_DATASET_ID).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dify_integrations.local import App, Dataset, LocalDify, Node, Outputs, Say, Turn, tokens
+from dify_integrations.local import App, Dataset, Fail, Filled, LocalDify, Node, Outputs, Pause, Say, Turn, tokens
 
 HANDBOOK = Path(__file__).parent / "handbook"
 PACE_S = 0.03
@@ -54,8 +54,42 @@ def stage() -> Iterator[Stage]:
         )
 
 
+@contextmanager
+def environment(*names: str, **apps: str) -> Iterator[None]:
+    """What an example reads from the environment: as you set it when DIFY_BASE_URL is there, otherwise that of a stand-in.
+
+    Args:
+        names: Variables that the example needs beside DIFY_BASE_URL and DIFY_API_KEY.
+        apps: Variables that hold the key of another app of the stand-in than usual.
+    """
+    if os.environ.get("DIFY_BASE_URL"):
+        missing = [name for name in sorted({"DIFY_API_KEY", *names, *apps}) if not os.environ.get(name)]
+        if missing:
+            raise SystemExit(f"DIFY_BASE_URL is set, so the example uses your Dify; it also needs {', '.join(missing)}")
+        yield
+        return
+    with local_dify() as server:
+        os.environ.update(settings_of(server) | {name: server.app(app).api_key for name, app in apps.items()})
+        yield
+
+
+def settings_of(server: LocalDify) -> dict[str, str]:
+    """The variables that point to the apps of `local_dify`."""
+    return {
+        "DIFY_BASE_URL": server.base_url,
+        "DIFY_API_KEY": server.app("assistant").api_key,
+        "DIFY_CHATFLOW_KEY": server.app("helpdesk").api_key,
+        "DIFY_COMPLETION_KEY": server.app("slogans").api_key,
+        "DIFY_WORKFLOW_KEY": server.app("copywriter").api_key,
+        "DIFY_REVIEWED_WORKFLOW_KEY": server.app("newsletter").api_key,
+        "DIFY_DATASET_API_KEY": server.dataset_api_key,
+        "DIFY_DATASET_ID": server.dataset("Handbook").id,
+        "DIFY_USER": "reader",
+    }
+
+
 def local_dify(pace_s: float = PACE_S) -> LocalDify:
-    """A Dify with four apps and a knowledge base made of the text files in `handbook/`."""
+    """A Dify with apps of every kind and a knowledge base made of the text files in `handbook/`."""
     handbook = Dataset("Handbook", HANDBOOK, description="How Tern & Tide, a kayak shop, works")
     return LocalDify(
         apps=[
@@ -72,6 +106,19 @@ def local_dify(pace_s: float = PACE_S) -> LocalDify:
                 script=copywriter,
             ),
             App("slogans", "completion", inputs_form=[{"paragraph": {"variable": "query", "label": "For what", "required": True}}]),
+            App(
+                "newsletter",
+                "workflow",
+                description="Writes the newsletter about a topic and sends it when a person agrees",
+                inputs_form=[{"text-input": {"variable": "topic", "label": "Topic", "required": True}}],
+                script=newsletter,
+            ),
+            App(
+                "out-of-order",
+                "chat",
+                description="Its model provider is down",
+                script=lambda _: [Fail("The model is overloaded.")],
+            ),
         ],
         datasets=[handbook],
         pace_s=pace_s,
@@ -87,3 +134,18 @@ def copywriter(turn: Turn) -> Iterator[Say]:
     yield Node("llm", "Write the text", inside=list(tokens(text)))
     yield Node("template-transform", "Polish", outputs={"output": text}, duration_s=PACE_S)
     yield Outputs({"text": text})
+
+
+def newsletter(turn: Turn) -> Generator[Say, Filled, None]:
+    """A workflow that asks a person before it sends what it wrote."""
+    draft = f"News from the harbour: {turn.inputs['topic']}."
+    yield Node("llm", "Write the draft", inside=list(tokens(draft)))
+    answer = yield Pause(
+        f"Send this?\n\n{draft}",
+        title="Review",
+        inputs=[{"type": "paragraph", "output_variable_name": "remark"}],
+        actions=[{"id": "send", "title": "Send"}, {"id": "discard", "title": "Discard"}],
+    )
+    sent = answer.action == "send"
+    yield Node("template-transform", "Send" if sent else "Discard")
+    yield Outputs({"text": f"{'Sent' if sent else 'Discarded'}: {draft} {answer.inputs.get('remark', '')}".strip()})

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dify_integrations.local import LocalDify
-from examples.stage import local_dify
+from examples.stage import local_dify, settings_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -34,17 +34,7 @@ def server() -> Iterator[LocalDify]:
 @pytest.fixture
 def environment(server: LocalDify, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the README tells people to set."""
-    values = {
-        "DIFY_BASE_URL": server.base_url,
-        "DIFY_API_KEY": server.app("assistant").api_key,
-        "DIFY_CHATFLOW_KEY": server.app("helpdesk").api_key,
-        "DIFY_COMPLETION_KEY": server.app("slogans").api_key,
-        "DIFY_WORKFLOW_KEY": server.app("copywriter").api_key,
-        "DIFY_DATASET_API_KEY": server.dataset_api_key,
-        "DIFY_DATASET_ID": server.dataset("Handbook").id,
-        "DIFY_USER": "reader",
-    }
-    for name, value in values.items():
+    for name, value in settings_of(server).items():
         monkeypatch.setenv(name, value)
 
 
