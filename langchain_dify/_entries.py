@@ -7,7 +7,7 @@ through `generate`, which sees to it that no answer is taken for another's.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
 from typing import Any
 
 from langchain_core.caches import BaseCache
@@ -52,7 +52,7 @@ class ScopedChatModel(App, BaseChatModel):
     @override
     def stream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
-    ) -> Iterator[AIMessageChunk]:
+    ) -> Generator[AIMessageChunk, None, None]:
         scope = self._scope(config, get_callback_manager_for_config)
         kwargs = self._told(kwargs, scope.config, *_CONFIGURABLE)
         chunks = scope.adopt(super().stream(input, scope.config, stop=stop, **kwargs))
@@ -69,7 +69,7 @@ class ScopedChatModel(App, BaseChatModel):
     @override
     async def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
-    ) -> AsyncIterator[AIMessageChunk]:
+    ) -> AsyncGenerator[AIMessageChunk, None]:
         scope = self._scope(config, get_async_callback_manager_for_config)
         kwargs = self._told(kwargs, scope.config, *_CONFIGURABLE)
         chunks = scope.adopt(super().astream(input, scope.config, stop=stop, **kwargs))

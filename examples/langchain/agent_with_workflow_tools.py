@@ -15,10 +15,13 @@ from langchain_dify import ChatDify, DifyToolkit
 
 
 def main(question: str = "Write a text about sea kayaks") -> None:
-    apps = [os.environ["DIFY_WORKFLOW_KEY"], {"api_key": os.environ["DIFY_CHATFLOW_KEY"], "name": "look_up"}]
+    apps = [
+        {"api_key": os.environ["DIFY_WORKFLOW_KEY"], "name": "copywriter"},
+        {"api_key": os.environ["DIFY_CHATFLOW_KEY"], "name": "look_up"},
+    ]
     tools = DifyToolkit.from_apps(apps, handle_tool_error=True).get_tools()
     agent = create_agent(ChatDify(), tools)
-    for update in agent.stream({"messages": [("user", question)]}, stream_mode="updates"):
+    for update in agent.stream({"messages": [{"role": "user", "content": question}]}, stream_mode="updates"):
         for message in (message for node in update.values() for message in node["messages"]):
             for call in getattr(message, "tool_calls", []):
                 print("calls", call["name"], call["args"])

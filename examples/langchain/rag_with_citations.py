@@ -8,6 +8,7 @@ from __future__ import annotations
 # --8<-- [start:main]
 import os
 from operator import itemgetter
+from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.output_parsers import StrOutputParser
@@ -23,7 +24,7 @@ def numbered(documents: list[Document]) -> str:
     return "\n\n".join(f"[{number}] {document.page_content}" for number, document in enumerate(documents, 1))
 
 
-def chain_with_sources() -> dict[str, object]:
+def chain_with_sources() -> dict[str, Any]:
     """The knowledge base is asked here, so the passages are at hand."""
     retriever = DifyRetriever(dataset_id=os.environ["DIFY_DATASET_ID"], k=3, search_method="keyword_search")
     prompt = ChatPromptTemplate.from_template(
@@ -35,7 +36,8 @@ def chain_with_sources() -> dict[str, object]:
         .assign(context=lambda found: numbered(found["documents"]))
         .assign(answer=answer)
     )
-    return chain.invoke({"question": QUESTION})
+    found: dict[str, Any] = chain.invoke({"question": QUESTION})
+    return found
 
 
 def app_with_knowledge() -> tuple[str, list[tuple[str, str]]]:

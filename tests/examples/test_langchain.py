@@ -124,7 +124,6 @@ def test_agent_runs_each_app_it_calls_once(capsys: pytest.CaptureFixture[str]) -
         "DIFY_WORKFLOW_KEY", lambda turn: [Outputs({"text": f"About {turn.inputs['topic']}."})], "workflow", inputs_form=[topic]
     )
     cast.play("DIFY_CHATFLOW_KEY", lambda turn: [Node("llm", inside=[Text("Twelve euros.")])], "advanced-chat")
-    cast.apps["DIFY_WORKFLOW_KEY"].name = "copywriter"
     with cast.on_stage():
         main_of("agent_with_workflow_tools")()
     out = capsys.readouterr().out
