@@ -72,6 +72,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in headings, target
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_quotes_are_there(page: Path) -> None:
+    """What a page quotes is a file and a part of it that exist; the site takes its words when it is built."""
+    for name, part in re.findall(r'^--8<-- "([^":]+):?([^"]*)"', page.read_text("utf-8"), re.MULTILINE):
+        source = (ROOT / name).read_text("utf-8")
+        assert not part or source.count(f"--8<-- [start:{part}]") == source.count(f"--8<-- [end:{part}]") == 1
+
+
 def test_the_demo_plays_on_your_own_dify(server: LocalDify) -> None:
     """With DIFY_BASE_URL and keys set nothing local is started; without the keys it says which it needs."""
     address = {**os.environ, "DIFY_BASE_URL": server.base_url}

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import pytest
 
-from dify_integrations.local import App, Fail, Gate, LocalDify, Node, Outputs, Say, Text, Turn, tokens
+from dify_integrations.local import App, Fail, Gate, LocalDify, Node, Outputs, Pause, Say, Text, Turn, tokens
 from examples.stage import local_dify, settings_of
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ class Cast:
         self.turns: dict[str, list[Turn]] = {}
         self.apps: dict[str, App] = {}
 
-    def play(self, variable: str, script: Callable[[Turn], Any], mode: str = "chat", **about: Any) -> None:
+    def play(self, variable: str, script: Callable[[Turn], Any], mode: str = "chat", *, name: str = "", **about: Any) -> None:
         """An app behind a variable."""
         self.turns[variable] = []
 
@@ -48,7 +48,7 @@ class Cast:
             self.turns[variable].append(turn)
             return script(turn)
 
-        self.apps[variable] = App(variable.lower(), mode, noted, **about)
+        self.apps[variable] = App(name or variable.lower(), mode, noted, **about)
 
     @contextmanager
     def on_stage(self) -> Iterator[LocalDify]:
@@ -136,6 +136,30 @@ def test_agent_runs_each_app_it_calls_once(capsys: pytest.CaptureFixture[str]) -
         "DIFY_WORKFLOW_KEY": 1,
         "DIFY_CHATFLOW_KEY": 1,
     }
+
+
+def test_person_is_asked_and_the_workflow_starts_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """The graph stops at the form and goes on with the answer, in the same run of the workflow."""
+    call = {"name": "newsletter", "arguments": {"topic": "kayaks"}}
+    asked = "\n".join(["<tool_calls>", json.dumps(call), "</tool_calls>"])
+    cast = Cast()
+    cast.play("DIFY_API_KEY", lambda turn: tokens("It is out." if "sent: Greetings from Ann." in turn.query else asked))
+    cast.play("DIFY_REVIEWED_WORKFLOW_KEY", reviewed, "workflow", name="newsletter", description="Sends a newsletter")
+    with cast.on_stage() as server:
+        main_of("human_input_graph")()
+    assert capsys.readouterr().out == "Send it? ['Send', 'Discard']\nIt is out.\n"
+    assert len(cast.turns["DIFY_REVIEWED_WORKFLOW_KEY"]) == 1
+    answers = [request.json for request in server.requests if "/form/human_input/" in request.path and request.method == "POST"]
+    assert [(answer["action"], answer["inputs"]) for answer in answers] == [("send", {"remark": "Greetings from Ann."})]
+
+
+def reviewed(turn: Turn) -> Iterator[Say]:
+    """Asks a person; tells the decision and the remark."""
+    inputs = [{"type": "paragraph", "output_variable_name": "remark"}]
+    filled: Any = yield Pause(
+        "Send it?", inputs=inputs, actions=[{"id": "send", "title": "Send"}, {"id": "no", "title": "Discard"}]
+    )
+    yield Outputs({"text": f"sent: {filled.inputs['remark']}" if filled.action == "send" else "discarded"})
 
 
 def test_fallback_answers_when_the_first_app_fails(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,44 @@
+"""A workflow asks a person before it goes on; the graph around it waits, for minutes or for days.
+
+Needs DIFY_API_KEY (the agent's model), DIFY_REVIEWED_WORKFLOW_KEY (a workflow with a human-input node, Dify ≥ 1.14), and
+`pip install "dify-integrations[langchain]" langchain`.
+"""
+
+from __future__ import annotations
+
+# --8<-- [start:main]
+import os
+from typing import Any
+
+from langchain.agents import create_agent
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command
+
+from langchain_dify import ChatDify, DifyWorkflowTool
+
+
+def decide(form: dict[str, Any]) -> dict[str, Any]:
+    """What the person says; here always the first button, where a real program shows a page."""
+    print(form["content"], [action["title"] for action in form["actions"]])
+    return {"action": form["actions"][0]["id"], "inputs": {"remark": "Greetings from Ann."}}
+
+
+def main() -> None:
+    tool = DifyWorkflowTool.from_app(api_key=os.environ["DIFY_REVIEWED_WORKFLOW_KEY"], on_pause="interrupt")
+    agent = create_agent(ChatDify(), [tool], checkpointer=InMemorySaver())  # a database, to outlive the process
+    thread: RunnableConfig = {"configurable": {"thread_id": "newsletter-7"}}
+
+    state = agent.invoke({"messages": [{"role": "user", "content": "Send a newsletter about sea kayaks"}]}, thread)
+    while waiting := state.get("__interrupt__"):
+        answer = decide(waiting[0].value["forms"][0])
+        state = agent.invoke(Command(resume=answer), thread)  # the workflow goes on where it was
+    print(state["messages"][-1].text)
+
+
+# --8<-- [end:main]
+if __name__ == "__main__":
+    from examples.stage import environment
+
+    with environment("DIFY_REVIEWED_WORKFLOW_KEY"):
+        main()
