@@ -33,7 +33,7 @@
     │  └─ ServerError                            5xx
     ├─ RunError                                  .result: the whole run as far as it went
     │  ├─ RunFailed
-    │  └─ RunStopped                             ended early by a stop that this caller did not ask for
+    │  └─ RunStopped                             ended early by `cancel`, by somebody else's stop or a time limit
     └─ IndexingError                             .statuses: the documents of the batch as last seen
        ├─ IndexingFailed                         at least one document could not be indexed
        ├─ IndexingPaused                         none failed, but somebody or a plan limit holds one back
@@ -275,7 +275,7 @@ class RunFailed(RunError):
 
 
 class RunStopped(RunError):
-    """The run was stopped before its end, by somebody else or by the server's time limit."""
+    """The run was stopped before its end: by `cancel`, by somebody else or by the server's time limit."""
 
 
 class IndexingError(DifyError):

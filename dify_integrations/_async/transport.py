@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import httpx
 
 from .._faults import transport_error
+from .._line import can_be_shut_down
 from .._reading import Reading
 from .._version import __version__
 from ..core.addresses import origin_of
@@ -27,7 +28,7 @@ from ..core.request import body_bytes
 from ..core.unpacking import ENCODINGS, Unpacker
 from ..errors import BodyTooLarge, ConnectionDropped, InvalidArgument, ProtocolError, TransportError, UnexpectedContent
 from .connections import Connections, httpx_timeout, shortened
-from .waiting import settle, shut, sleep, within
+from .waiting import settle, shut, sleep, watched, within
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Iterator
@@ -119,6 +120,7 @@ class AsyncTransport:
             client = self._given or await self._pool.current()
             with ExitStack() as opened:
                 request = self._build(client, step.request, opened, operation)
+                request.extensions.update(watched())
                 if limit_s is not None:
                     request.extensions["timeout"] = shortened(request.extensions["timeout"], limit_s)
                 response = await client.send(request, stream=True, follow_redirects=False, auth=None)
@@ -197,6 +199,12 @@ class AsyncBody:
         self._closed = self._at_end = False
         # The bytes as they come; httpx's own iterators cost 0.5 µs per piece.
         self._chunks = cast("AsyncIterable[bytes]", response.stream).__aiter__()
+
+    @property
+    def network_stream(self) -> Any:
+        """What a read waits for, when shutting it down concerns nobody else; otherwise `None`."""
+        stream = self._response.extensions.get("network_stream")
+        return stream if self._response.http_version.startswith("HTTP/1") and can_be_shut_down(stream) else None
 
     async def read(self, limit: float | None = None) -> bytes:
         """The next piece, `b""` at the end.

@@ -14,9 +14,46 @@ from weakref import WeakKeyDictionary
 import anyio
 from anyio.lowlevel import current_token
 
+from .._line import Line, LineCut
+
 T = TypeVar("T")
 
 sleep = anyio.sleep
+
+
+async def during(line: Line, work: Callable[[], Awaitable[T]]) -> T:
+    """`work()`, left as soon as somebody cuts the line.
+
+    Raises:
+        LineCut: The line was cut.
+    """
+    with anyio.CancelScope() as scope:
+        line.wake_by(_in_this_loop(scope.cancel))
+        try:
+            return await work()
+        except Exception as error:
+            line.check_after(error)
+            raise
+        finally:
+            line.wake_by(None)
+    raise LineCut  # nobody else cancels this scope
+
+
+def _in_this_loop(call: Callable[[], object]) -> Callable[[], object]:
+    """`call`, for other threads to have it called here."""
+    loop: Any = here()
+    soon = loop.call_soon_threadsafe if _on_asyncio() else loop.run_sync_soon
+
+    def ask() -> None:
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits in it
+            soon(call)
+
+    return ask
+
+
+def watched() -> dict[str, Any]:
+    """Extensions for an httpx request that blocking code needs to leave it; a task is left by its scope."""
+    return {}
 
 
 def here() -> Any:

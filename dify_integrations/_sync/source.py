@@ -9,12 +9,13 @@ from contextlib import contextmanager
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from .._line import Line, LineCut
 from ..core.clocks import Clocks
 from ..core.sse import SSEDecoder
 from ..errors import ConnectionDropped, DeadlineExceeded, StreamConsumed, StreamInterrupted, TransportError
 from ..runs.terminal import Verdict, server_version
 from .uploads import complete
-from .waiting import within
+from .waiting import during, within
 
 if TYPE_CHECKING:
     from ..core.operation import Answer, Operation
@@ -47,8 +48,9 @@ class Source:
         self._fold = fold
         self._follower = follower
         self._operation: Operation[Any] | None = None
-        self._body: Body | None = None
+        self._body: Body | SharedBody | None = None
         self._closed = False
+        self._line = Line()
         self._clocks = Clocks(transport.settings.timeouts, time.monotonic())
         self._decoder = self._new_decoder()
         self._events = 0
@@ -61,10 +63,14 @@ class Source:
         return self._body is not None
 
     def open(self) -> None:
-        """Upload what is local, send the request and read the head of the answer."""
+        """Upload what is local, send the request and read the head of the answer.
+
+        Raises:
+            LineCut: Somebody called `cut`, before or meanwhile.
+        """
         self._clocks = Clocks(self._transport.settings.timeouts, time.monotonic())
         with self._by_deadline():
-            answer = within(self._left(), self._send)
+            answer = during(self._line, lambda: within(self._left(), self._send))
         self._take(answer.stream)
         self._fold.attempts = answer.attempts
         self._fold.version = server_version(answer.headers.get("x-version"))
@@ -80,10 +86,11 @@ class Source:
         Raises:
             StreamInterrupted: The stream broke off.
             DeadlineExceeded: The whole-run clock ran out.
+            LineCut: Somebody called `cut`.
         """
         clocks, body = self._clocks, self._body
         if body is None or self._closed:
-            raise StreamConsumed("this run was closed while it was read")
+            raise self._shut("it was read")
         now = time.monotonic()
         if self._fold.verdict is Verdict.GRACE:
             clocks.grace(now)
@@ -96,8 +103,10 @@ class Source:
             else:
                 chunk = body.read(limit)
         except (TimeoutError, ConnectionDropped) as error:
+            self._line.check_after(error)
             return None if clocks.in_grace else self._follow(self._break(error), error)
         if not chunk:
+            self._line.check()
             # Without a follower the run itself says what its early end means.
             followed = self._follower is not None and not self._follower.over and not self._fold.ends_here
             return self._follow(self.interrupted("the connection was closed")) if followed else None
@@ -115,7 +124,9 @@ class Source:
 
     def last_events(self) -> Sequence[Event]:
         """What a follower held back until the run was over; `()` without one."""
-        return self._follower.conclude() if self._follower is not None else ()
+        if not self._fold.ended:
+            self._line.check()
+        return during(self._line, self._follower.conclude) if self._follower is not None else ()
 
     def must_be_over(self) -> None:
         """Refuse to end before the run did, or with a hole in its text.
@@ -123,14 +134,21 @@ class Source:
         Raises:
             StreamInterrupted: The stream ended too early.
         """
-        if not self._fold.over:
+        if not self._fold.ended:
+            self._line.check()
             raise self.interrupted("the connection was closed")
         if self._follower is not None:
             self._follower.must_be_whole()
 
+    def cut(self) -> None:
+        """End whatever is waited for, from any thread; who reads is told `LineCut` and closes."""
+        self._closed = True
+        self._line.cut()
+
     def close(self, *, drain: bool) -> None:
         """Release the connection; `drain` waits a moment for the end of a body that has nothing more to say."""
         self._closed = True
+        self._line.release()
         if self._body is None:
             return
         try:
@@ -153,10 +171,11 @@ class Source:
             if failure is cause:
                 raise failure
             raise failure from cause
+        self._line.release()
         self._body.close()
         follower = self._follower
         with self._by_deadline():
-            body = within(self._left(), lambda: follower.follow(failure, self._left))
+            body = during(self._line, lambda: within(self._left(), lambda: follower.follow(failure, self._left)))
         self._fold.join()
         if body is None:
             return None
@@ -167,10 +186,19 @@ class Source:
     def _take(self, body: Body) -> None:
         """Read on from here; a run that was closed meanwhile wants it no more."""
         self._body = body
+        stream = body.network_stream
+        if stream is None:
+            self._body = SharedBody(body, self._line)
         if self._closed:
+            self._line.release()
             body.close()
-            raise StreamConsumed("this run was closed while its answer was awaited")
+            raise self._shut("its answer was awaited")
+        self._line.hold(stream)
         self._clocks.opened(time.monotonic())
+
+    def _shut(self, when: str) -> Exception:
+        """Why there is nothing to read any more."""
+        return LineCut() if self._line.is_cut else StreamConsumed(f"this run was closed while {when}")
 
     @contextmanager
     def _by_deadline(self) -> Iterator[None]:
@@ -191,3 +219,26 @@ class Source:
 
     def _new_decoder(self) -> SSEDecoder:
         return SSEDecoder(max_event_bytes=self._transport.settings.max_event_bytes)
+
+
+class SharedBody:
+    """A body on a connection that is not its own to shut down, or on none: a read is left in another way.
+
+    Args:
+        body: HTTP/2, or from a transport without sockets.
+        line: The run's.
+    """
+
+    def __init__(self, body: Body, line: Line) -> None:
+        self._body = body
+        self._line = line
+        self.drain = body.drain
+        self.close = body.close
+
+    def read(self, limit: float | None = None) -> bytes:
+        """As the body's; left when the line is cut (by blocking code, not before the next piece).
+
+        Raises:
+            LineCut: The line was cut.
+        """
+        return during(self._line, lambda: self._body.read(limit))

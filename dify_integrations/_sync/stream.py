@@ -7,11 +7,13 @@ released when, what is raised at the end.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator, Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .._line import LineCut
 from .._stop import SENDER
 from ..errors import DifyError, InvalidArgument, ProtocolError, StreamConsumed, StreamInterrupted, TransportError
 from ..events.parse import parse_event
@@ -78,6 +80,9 @@ class Run:
         self._claimed = False
         self._closed = False
         self._gave_up = False
+        self._cancelled = False
+        self._stop_sent = False
+        self._lock = threading.Lock()
 
     # -- opening and closing
 
@@ -87,12 +92,19 @@ class Run:
         Raises:
             APIError: Dify refused the request.
             TransportError: No answer came.
+            RunStopped: `cancel` was called, before or meanwhile.
             StreamConsumed: It was closed before.
         """
         if self._closed:
             raise StreamConsumed("this run is closed; start a new one")
-        if not self._source.opened:
-            self._source.open()
+        try:
+            if not self._source.opened:
+                self._source.open()
+        except LineCut:
+            self._fold.cancel()
+            self.close()
+        if self._cancelled:
+            self._raise_failure()
         return self
 
     def __enter__(self) -> Self:
@@ -111,7 +123,7 @@ class Run:
         try:
             self._source.close(drain=self._fold.body_ends and not self._gave_up)
         finally:
-            if self._source.opened and (self._gave_up or not self._fold.over):
+            if self._source.opened and (self._gave_up or not self._fold.ended or self._cancelled):
                 self._send_stop()
 
     def __del__(self) -> None:
@@ -138,17 +150,43 @@ class Run:
             self._fold.stop_asked = False  # nobody stopped it: leaving early shall try again
             raise
 
-    def _send_stop(self) -> None:
-        task_id = self._fold.task_id
-        if not task_id or self._stop is None or not self._stops_on_close or self._fold.stop_asked:
+    def cancel(self) -> None:
+        """End this run now: whoever reads it is told `RunStopped`, and Dify is asked to stop it, once.
+
+        May be called from any thread or task, also while another one waits for the next event, and never waits itself.
+        Before the run was opened, nothing is sent at all. Before its first event, which names its `task_id`, Dify cannot be
+        told: there the run goes on. Behind its end, nothing happens. Stops also where leaving early would not.
+
+        The `result` of a cancelled run has `status` `stopped` and what had been read. Blocking code that is just connecting
+        is told when that is decided; over HTTP/2 and over mock transports, at the next bytes. With an `http_client` of yours
+        it is whoever reads or closes the run that sends the stop.
+        """
+        if self._closed or self._fold.ended:
             return
-        stop = self._stop(task_id)
+        self._cancelled = True
+        self._fold.cut()
+        self._source.cut()
+        if self._transport.owns_client and (stop := self._stop_call()) is not None:
+            SENDER.submit(self._transport.settings, stop)
+
+    def _send_stop(self) -> None:
+        if not (self._stops_on_close or self._cancelled) or (stop := self._stop_call()) is None:
+            return
         if self._transport.owns_client:
             SENDER.submit(self._transport.settings, stop)
             return
         # A given client may be a mock or have a proxy of its own: nobody else may speak for it.
         with suppress(DifyError):
             settle(lambda: self._transport.send(stop))
+
+    def _stop_call(self) -> Operation[None] | None:
+        """The stop call, for whoever asks first; `None` when there is none to send."""
+        task_id = self._fold.task_id
+        with self._lock:
+            if not task_id or self._stop is None or self._fold.stop_asked or self._stop_sent:
+                return None
+            self._stop_sent = True
+        return self._stop(task_id)
 
     # -- reading
 
@@ -172,7 +210,7 @@ class Run:
         Raises:
             RunFailed: The run failed; its `result` holds what there is.
             APIError: An `error` event, by its code.
-            RunStopped: Somebody else stopped it.
+            RunStopped: `cancel` was called, or somebody else stopped it.
             StreamInterrupted: The stream ended early; `partial` holds what had arrived.
         """
         for _ in self._pump(self._swallow, _nothing):
@@ -224,10 +262,10 @@ class Run:
                 for out in last(fold.end()):
                     yield out
                 self._source.must_be_over()
-            except (TransportError, ProtocolError) as error:
+            except (LineCut, TransportError, ProtocolError) as error:
                 for out in last(self._broken(error)):
                     yield out
-                raise
+                raise (self._fold.failure() if isinstance(error, LineCut) else None) or error from error.__cause__
             self._raise_failure()
         finally:
             self.close()
@@ -237,8 +275,10 @@ class Run:
         if failure is not None:
             raise failure
 
-    def _broken(self, error: TransportError | ProtocolError) -> Sequence[Item]:
+    def _broken(self, error: LineCut | TransportError | ProtocolError) -> Sequence[Item]:
         """The last items of a run that cannot be read on; tells the error how far it came."""
+        if isinstance(error, LineCut):
+            return self._fold.cancel()
         self._gave_up = not isinstance(error, StreamInterrupted)
         items = self._fold.abort(error)
         error.partial = self._fold.result()

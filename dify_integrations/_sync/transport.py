@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import httpx
 
 from .._faults import transport_error
+from .._line import can_be_shut_down
 from .._reading import Reading
 from .._version import __version__
 from ..core.addresses import origin_of
@@ -28,7 +29,7 @@ from ..core.request import body_bytes
 from ..core.unpacking import ENCODINGS, Unpacker
 from ..errors import BodyTooLarge, ConnectionDropped, InvalidArgument, ProtocolError, TransportError, UnexpectedContent
 from .connections import Connections, httpx_timeout, shortened
-from .waiting import settle, shut, sleep, within
+from .waiting import settle, shut, sleep, watched, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -120,6 +121,7 @@ class Transport:
             client = self._given or self._pool.current()
             with ExitStack() as opened:
                 request = self._build(client, step.request, opened, operation)
+                request.extensions.update(watched())
                 if limit_s is not None:
                     request.extensions["timeout"] = shortened(request.extensions["timeout"], limit_s)
                 response = client.send(request, stream=True, follow_redirects=False, auth=None)
@@ -198,6 +200,12 @@ class Body:
         self._closed = self._at_end = False
         # The bytes as they come; httpx's own iterators cost 0.5 µs per piece.
         self._chunks = cast("Iterable[bytes]", response.stream).__iter__()
+
+    @property
+    def network_stream(self) -> Any:
+        """What a read waits for, when shutting it down concerns nobody else; otherwise `None`."""
+        stream = self._response.extensions.get("network_stream")
+        return stream if self._response.http_version.startswith("HTTP/1") and can_be_shut_down(stream) else None
 
     def read(self, limit: float | None = None) -> bytes:
         """The next piece, `b""` at the end.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +36,7 @@ from ..events.workflow import (
 )
 from .answer import Answer
 from .items import AudioChunk, Ended, HumanInputForm, Item, Paused, RunStatus, Usage
-from .reading import citation_of, file_of, form_of, produced
+from .reading import citation_of, file_of, form_of, learn, produced, sound_of
 from .result import RunResult
 from .steps import StepTree
 from .terminal import Seen, Shape, Verdict, Version, ends_at_once, judge, judge_end_of_body
@@ -53,7 +51,6 @@ _ENDED: dict[Verdict, RunStatus] = {
     Verdict.PAUSED: "paused",
     Verdict.FAILED: "failed",
 }
-_IDS = ("task_id", "conversation_id", "message_id", "workflow_run_id")
 
 
 class Fold:
@@ -98,6 +95,7 @@ class Fold:
         self._ended: Ended | None = None
         self.over = False  # whether nothing more needs to be read
         self._learned = False
+        self._cancelled = False
 
     # -- what the driver asks
 
@@ -121,13 +119,29 @@ class Fold:
         """The stream broke off, and the run is followed by its id from here; whoever follows it sees to its text."""
         self.shape = Shape.EVENTS
 
+    @property
+    def ended(self) -> bool:
+        """Whether the run's end is known, and told."""
+        return self._ended is not None
+
+    def cut(self) -> None:
+        """What comes from now on is not heard; any thread may say so, and the one that reads calls `cancel` then."""
+        self.over = True
+
+    def cancel(self) -> Sequence[Item]:
+        """This side ends the run: close what is open."""
+        if self.ended:
+            return ()
+        self._cancelled = True
+        return self._close(Verdict.STOPPED)
+
     def feed(self, event: Event) -> Sequence[Item]:
         """The items this event means; `()` for pings, unknown events and events after the end."""
         handler = _HANDLERS.get(event.__class__)
         if handler is None or self.over:
             return ()
         if not self._learned:
-            self._learn(event)
+            self._learned = learn(self._known, event, joined=self.shape is Shape.EVENTS)
         return handler(self, event)
 
     def end(self) -> Sequence[Item]:
@@ -142,7 +156,7 @@ class Fold:
 
     def abort(self, error: DifyError) -> Sequence[Item]:
         """The stream broke off with `error`: close what is open."""
-        if self.over:
+        if self.ended:
             return ()
         items = [*self._answer.flush(), *self._steps.close("interrupted", error.message)]
         self._ended = Ended("interrupted", error.message)
@@ -153,6 +167,8 @@ class Fold:
         """What to raise at the end of the run, `None` when it went well or paused."""
         if self.verdict is Verdict.FAILED:
             return self._failed()
+        if self._cancelled:
+            return RunStopped("the run was cancelled before its end", result=self.result())
         # A stop that moderation made leaves a complete, replaced answer.
         if self.verdict is Verdict.STOPPED and not self.stop_asked and not self._answer.replaced:
             return RunStopped(
@@ -202,10 +218,7 @@ class Fold:
         return self._files([event.raw]) if event.belongs_to != "user" else ()
 
     def _on_audio(self, event: TTSMessageEvent) -> Sequence[Item]:
-        try:
-            data = base64.b64decode(event.audio, validate=False)
-        except (binascii.Error, ValueError):
-            return ()
+        data = sound_of(event)
         self._audio.append(data)
         return (AudioChunk(data),) if data else ()
 
@@ -305,18 +318,6 @@ class Fold:
         self.over = True
         open_status = status if status in ("failed", "stopped") else "interrupted"
         return [*self._answer.flush(), *self._steps.close(open_status, error), self._ended]
-
-    def _learn(self, event: Event) -> None:
-        for name in _IDS:
-            value = getattr(event, name)
-            if value and not self._known.get(name):
-                self._known[name] = value
-        if event.created_at is not None:
-            self._known.setdefault("created_at", event.created_at)
-        # The run id of a workflow comes with workflow_started, which tells it itself. A run that is joined late may have
-        # messages, which do not name it, before its first node.
-        joined = self.shape is Shape.EVENTS
-        self._learned = bool(self._known.get("task_id")) and not (joined and "workflow_run_id" not in self._known)
 
 
 _HANDLERS: dict[type[Event], Callable[[Fold, Any], Sequence[Item]]] = {

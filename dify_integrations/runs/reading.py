@@ -1,15 +1,42 @@
-"""JSON of the wire to the values inside items: files, citations, forms."""
+"""JSON of the wire to the values inside items and results: ids, files, speech, citations, forms."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import TYPE_CHECKING
 
 from ..events import fields
 from .items import Citation, FileOut, HumanInputForm
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..core.jsonio import JsonObject
+    from ..events.audio import TTSMessageEvent
+    from ..events.base import Event
     from ..events.human_input import HumanInputRequiredEvent
+
+_IDS = ("task_id", "conversation_id", "message_id", "workflow_run_id")
+
+
+def learn(known: dict[str, Any], event: Event, *, joined: bool) -> bool:
+    """Take over what every event says of its run; whether there is nothing more to learn.
+
+    Args:
+        known: Fields of the result.
+        event: Any of the run.
+        joined: Whether the run is followed by its id.
+    """
+    for name in _IDS:
+        value = getattr(event, name)
+        if value and not known.get(name):
+            known[name] = value
+    if event.created_at is not None:
+        known.setdefault("created_at", event.created_at)
+    # The run id of a workflow comes with workflow_started, which tells it itself. A run that is joined late may have
+    # messages, which do not name it, before its first node.
+    return bool(known.get("task_id")) and not (joined and "workflow_run_id" not in known)
 
 
 def file_of(raw: JsonObject) -> FileOut:
@@ -32,6 +59,14 @@ def produced(raw: JsonObject) -> bool:
     what tools made is a `tool_file`. A chatflow's entries carry `dify_model_identity` and are all part of the answer.
     """
     return "dify_model_identity" in raw or raw.get("transfer_method") == "tool_file"
+
+
+def sound_of(event: TTSMessageEvent) -> bytes:
+    """The bytes of a piece of speech, `b""` of one that cannot be decoded."""
+    try:
+        return base64.b64decode(event.audio, validate=False)
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def citation_of(raw: JsonObject) -> Citation:

@@ -33,7 +33,7 @@ TWINS: list[tuple[type[Any], type[Any]]] = [
     (Pages, AsyncPages),
     *((type(sync), type(other)) for _, sync, other in FOUND),
 ]
-PREPARES = ("stream", "resume", "items", "text", "result", "with_options", "settings", "pages")
+PREPARES = ("stream", "resume", "cancel", "items", "text", "result", "with_options", "settings", "pages")
 # Words that differ on purpose; everything else must be the same text.
 WORDS = [
     (r"\baclose\b", "close"),
