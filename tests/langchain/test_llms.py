@@ -116,8 +116,8 @@ async def test_invoke_inside_streamed_events_tells_every_token_once(serve: Serve
     """Check 2 for text models: core never makes a text model stream; it listens when somebody streams what is around it."""
     llm = serve(completing(*WORDS)).llm()
 
-    async def ask(text: str) -> str:
-        return await llm.ainvoke(text)
+    async def ask(text: str, config: RunnableConfig) -> str:
+        return await llm.ainvoke(text, config)  # Python 3.10 does not hand it on by itself
 
     def ask_sync(text: str) -> str:
         return llm.invoke(text)
