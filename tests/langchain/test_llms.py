@@ -11,6 +11,7 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.exceptions import ModelError
 from langchain_core.prompts import PromptTemplate
 from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langgraph.graph import StateGraph
 
 from dify_integrations import BadRequest, FileInput
 from dify_integrations.local import App, Fail, Gate, Replace, Say, Text, Turn, tokens
@@ -137,6 +138,16 @@ async def test_streamed_events_of_the_model_itself(serve: Serve, recorder: Recor
     told = [event["data"].get("chunk") for event in events if event["event"] == "on_llm_stream"]
     assert [text for chunk in told if (text := getattr(chunk, "text", chunk))] == ["one ", "two"]
     assert recorder.tokens == ["one ", "two"]
+
+
+def test_graph_that_streams_messages_shows_no_text_models(serve: Serve) -> None:
+    """LangGraph takes chat models only; a text model must not disturb it."""
+    llm = serve(completing(*WORDS)).llm()
+    graph: Any = StateGraph(dict)
+    graph.add_node("write", lambda state: {"text": llm.invoke(state["prompt"])})
+    graph.set_entry_point("write")
+    told = list(graph.compile().stream({"prompt": "Hi"}, stream_mode=["messages", "updates"]))
+    assert told == [("updates", {"write": {"text": "one two"}})]
 
 
 def test_tokens_are_told_before_they_are_handed_over(serve: Serve, recorder: Recorder) -> None:
