@@ -19,16 +19,19 @@ class Binding:
     Args:
         kwargs: The call's keyword arguments: `tools`, `tool_choice`, `parallel_tool_calls`, `response_format`.
         tools_input_key: Variable of the app that takes the tools' instructions.
+        off: Whether no tools may be bound.
 
     Attributes:
         digest: Of the tools; `""` without any.
         demanded: Whether the answer must call a tool.
 
     Raises:
-        InvalidArgument: A tool choice or an answer format that does not exist.
+        InvalidArgument: A tool choice or an answer format that does not exist, or tools that may not be.
     """
 
-    def __init__(self, kwargs: Mapping[str, Any], tools_input_key: str | None = None) -> None:
+    def __init__(self, kwargs: Mapping[str, Any], tools_input_key: str | None = None, *, off: bool = False) -> None:
+        if off and kwargs.get("tools"):
+            raise InvalidArgument("tools cannot be bound: this model was made with tool_calling='off'")
         self._choice = choice_of(kwargs.get("tool_choice"))
         self._tools = offered([spec_of(tool) for tool in kwargs.get("tools") or ()], self._choice)
         self._parallel = kwargs.get("parallel_tool_calls") is not False

@@ -14,10 +14,9 @@ from pydantic import BaseModel, Field, PrivateAttr
 from typing_extensions import override
 
 from dify_integrations import InvalidArgument
-from dify_integrations.bridge.tool_calls import offered
 
 from ._apps import AGENT_MODES, ChatApp
-from ._binding import choice_of, schemas_of, spec_of
+from ._binding import Binding, schemas_of
 from ._shapes import shape_of
 from ._structured import Method, StructuredOutput
 
@@ -75,10 +74,9 @@ class PromptedChatModel(ChatApp):
         Raises:
             InvalidArgument: Tools are switched off, or `tool_choice` is none of them.
         """
-        if self.tool_calling == "off":
-            raise InvalidArgument("tools cannot be bound: this model was made with tool_calling='off'")
         schemas = schemas_of(tools)
-        offered([spec_of(schema) for schema in schemas], choice_of(tool_choice))
+        given = {"tool_choice": tool_choice, "parallel_tool_calls": parallel_tool_calls}
+        Binding({"tools": schemas, **given}, off=self.tool_calling == "off")  # refuses now what it would refuse in every call
         if self._mode in AGENT_MODES and not self._warned:
             self._warned = True
             warnings.warn(
@@ -86,7 +84,6 @@ class PromptedChatModel(ChatApp):
                 "use a chat or chatflow app for tools from outside",
                 stacklevel=2,
             )
-        given = {"tool_choice": tool_choice, "parallel_tool_calls": parallel_tool_calls}
         return self.bind(tools=schemas, **{name: value for name, value in given.items() if value is not None}, **kwargs)
 
     @override

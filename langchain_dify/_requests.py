@@ -55,7 +55,7 @@ class ChatTurn:
         self._tips = tips
         self._stops = stop or model.stop or ()
         self._user = kwargs.get("user")
-        self._binding = Binding(kwargs, model.tools_input_key)
+        self._binding = Binding(kwargs, model.tools_input_key, off=model.tool_calling == "off")
         self._messages = messages
         self._parts = parts_of(messages)
         self._system = ""
