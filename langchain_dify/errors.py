@@ -35,10 +35,7 @@ import dify_integrations as dify
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
-if TYPE_CHECKING:
-    _Refusal = langchain.ModelError
-else:
-    _Refusal = getattr(langchain, "ModelRefusalError", langchain.ModelError)  # older cores have no class for it
+_Refusal: type[langchain.ModelError] = getattr(langchain, "ModelRefusalError", langchain.ModelError)
 
 
 class DifyAuthenticationError(dify.AuthenticationError, langchain.ModelAuthenticationError):
@@ -137,7 +134,7 @@ class DifyRunFailedError(dify.RunFailed, langchain.ModelError):
     """The app or workflow failed; `result` holds how far it went."""
 
 
-class DifyRefusalError(dify.RunError, _Refusal):
+class DifyRefusalError(dify.RunError, _Refusal):  # type: ignore[misc, valid-type]  # older cores have no class for it
     """Moderation withdrew the answer and put another text in its place; LangChain's `ModelRefusalError` where core has it.
 
     Raised where a replacement is no answer: with `on_replace="raise"`, and by structured output.

@@ -255,7 +255,7 @@ def test_leaving_a_stream_stops_the_run(serve: Serve, recorder: Recorder) -> Non
     served = serve(saying(Node("llm", "LLM", inside=[Text("one "), Gate(gate)]), mode="advanced-chat"))
     stream = served.chat().stream("Hi", config={"callbacks": [recorder]})
     next(stream)
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
     assert recorder.open == [] and len(recorder.failed) == 3
     assert served.server.wait_until(lambda server: [stop.user for stop in server.stops] == ["ann"])
     gate.set()
