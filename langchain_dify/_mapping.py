@@ -244,10 +244,10 @@ def response_metadata(result: RunResult, model: str, stamp: Mapping[str, str], *
     if pause is not None:
         known["pause"] = pause
     reason = "tool_calls" if called else "stop"
-    if result.status in ("paused", "stopped"):
+    if result.text_replaced and result.status != "paused":
+        reason = "content_filter"  # moderation stops the run it takes the answer of
+    elif result.status in ("paused", "stopped"):
         reason = result.status
-    elif result.text_replaced:
-        reason = "content_filter"
     return {"model_provider": PROVIDER, "model_name": model, "finish_reason": reason, "dify": known}
 
 

@@ -25,6 +25,7 @@ Point: TypeAlias = "tuple[int, int, int]"
 PROVIDER = "dify"
 """What `response_metadata["model_provider"]` says of our messages."""
 
+_START: Point = (0, 0, 0)
 _FILES = {"image": "image", "audio": "audio", "video": "video"}
 _ADDRESSES = ("url", "source_url", "source")
 
@@ -107,17 +108,18 @@ def _in_order(message: AIMessage, calls: list[Block]) -> Iterator[Block]:
     reasoning = message.additional_kwargs.get("reasoning_content")
     reasoning = reasoning if isinstance(reasoning, str) else ""
     end: Point = (len(text), len(reasoning), len(calls))
-    turns = [point for turn in told.get("turns") or () if (point := _point(turn)) and point[0] <= end[0] and point[2] <= end[2]]
-    stops: list[tuple[Point, Block]] = [(point, {}) for point in turns]
+    turns = [point for turn in _list(told.get("turns")) if (point := _point(turn))]
+    # A single chunk begins where it says it turns: such a point lies behind all that it has.
+    stops: list[tuple[Point, Block]] = [(point, {}) for point in turns if point[0] <= end[0] and point[2] <= end[2]]
     stops += [(_point(record.get("at")) or (0, end[1], 0), record) for record in _mappings(told.get("thoughts"))]
-    here: Point = (0, 0, 0)
+    here = _START
     for there, record in [*sorted(stops, key=itemgetter(0)), (end, {})]:
         if reasoning[here[1] : there[1]]:
             yield {"type": "reasoning", "reasoning": reasoning[here[1] : there[1]]}
         if text[here[0] : there[0]]:
             yield {"type": "text", "text": text[here[0] : there[0]]}
         yield from calls[here[2] : there[2]]
-        here = there
+        here = (max(here[0], there[0]), max(here[1], there[1]), max(here[2], there[2]))
         yield from _step(record, text)
 
 
@@ -189,9 +191,8 @@ def _named(call: Any, *names: str) -> Block:
 
 def _point(told: Any) -> Point | None:
     """A position, if it is one: messages may have been anywhere."""
-    if isinstance(told, (list, tuple)) and len(told) == len([part for part in told if isinstance(part, int)]) == 3:
-        return (told[0], told[1], told[2])
-    return None
+    numbers = [number for number in _list(told) if isinstance(number, int) and number >= 0]
+    return (numbers[0], numbers[1], numbers[2]) if len(numbers) == len(_list(told)) == len(_START) else None
 
 
 def _mapping(value: Any) -> Block:
@@ -199,4 +200,8 @@ def _mapping(value: Any) -> Block:
 
 
 def _mappings(values: Any) -> list[Block]:
-    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+    return [value for value in _list(values) if isinstance(value, dict)]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -6,6 +6,7 @@ order. So every part that does not follow the usual order, which is reasoning, t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ..runs.items import Item
     from .tool_calls import ParsedCall, ToolCallParser
 
+_THINKING = re.compile(r"(?s)<think>.*?(?:</think>|\Z)")
 Position = list[int]
 """How many characters of text, characters of reasoning and tool calls came before; a list, because it is stored as JSON."""
 
@@ -139,7 +141,8 @@ class Reading:
 
     def _begin(self, call: ToolCall) -> None:
         # Most agents say their thought aloud, and one step with several tools has a single thought.
-        told = call.thought == self._thought or _bare(call.thought) in _bare("".join(self._said))
+        said, thoughts = _bare("".join(self._said)), (call.thought, _THINKING.sub("", call.thought))
+        told = call.thought == self._thought or any(_bare(thought) in said for thought in thoughts)
         self._thought = call.thought
         thought = "" if told else call.thought
         self._running[call.id] = {"id": call.id, "thought": thought, "tool": call.name, "arguments": call.arguments}
