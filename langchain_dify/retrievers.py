@@ -16,7 +16,7 @@ from typing_extensions import Self, override
 
 from dify_integrations import BadRequest, DifyError, EndpointNotAvailable, InvalidArgument
 from dify_integrations.bridge.fusion import children_of, merged
-from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, hits_of, retrieval_model
+from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, hits_of, is_economy, retrieval_model
 from dify_integrations.models.datasets import Dataset
 from dify_integrations.models.retrieval import MetadataFilter
 
@@ -41,7 +41,8 @@ class DifyRetriever(Connection, BaseRetriever):
     Invoke:
         `retriever.invoke("…")`; for one call `retriever.invoke("…", k=2, filter={…})`, also `score_threshold`,
         `search_method` and `reranking`. What nobody sets stays as each knowledge base has it saved; as soon as something is
-        set, the saved settings are read once for every knowledge base, because the server takes all of them or none.
+        set, the saved settings are read once for every knowledge base, because the server takes all of them or none. An
+        economy knowledge base refuses its own settings; it is asked again by keyword, and from then on at once.
 
     Documents:
         The id is the segment's, the same in every query. The metadata has `score` (`None` or 0 for keyword search), `source`
@@ -118,24 +119,49 @@ class DifyRetriever(Connection, BaseRetriever):
         return self._documents(self._judged([answers[dataset_id] for dataset_id in self._bases]), options)
 
     def _ask(self, dataset_id: str, queries: Sequence[str], options: SearchOptions) -> list[list[Hit]]:
-        datasets = self.clients.sync.datasets
-        if self._needs_settings(dataset_id, options):
-            try:
-                self._saved[dataset_id] = datasets.get(dataset_id)
-            except (BadRequest, EndpointNotAvailable):
-                self._saved[dataset_id] = None  # too old a server to tell them (0.15)
-        model = retrieval_model(options, self._saved.get(dataset_id))
-        return [hits_of(datasets.retrieve(dataset_id, part, retrieval_model=model), dataset_id) for part in queries]
+        if not options.is_empty:
+            self._learn(dataset_id)
+        try:
+            return self._search(dataset_id, queries, options)
+        except BadRequest:
+            if dataset_id in self._saved or not is_economy(self._learn(dataset_id)):
+                raise
+        return self._search(dataset_id, queries, options)
 
-    async def _aask(self, dataset_id: str, queries: Sequence[str], options: SearchOptions) -> list[list[Hit]]:
-        datasets = self.clients.asynchronous.datasets
-        if self._needs_settings(dataset_id, options):
+    def _learn(self, dataset_id: str) -> Dataset | None:
+        """What the knowledge base has saved, asked once; `None` from a server too old to tell it (0.15)."""
+        if dataset_id not in self._saved:
             try:
-                self._saved[dataset_id] = await datasets.get(dataset_id)
+                self._saved[dataset_id] = self.clients.sync.datasets.get(dataset_id)
             except (BadRequest, EndpointNotAvailable):
                 self._saved[dataset_id] = None
-        model = retrieval_model(options, self._saved.get(dataset_id))
-        return [hits_of(await datasets.retrieve(dataset_id, part, retrieval_model=model), dataset_id) for part in queries]
+        return self._saved[dataset_id]
+
+    def _search(self, dataset_id: str, queries: Sequence[str], options: SearchOptions) -> list[list[Hit]]:
+        retrieve, model = self.clients.sync.datasets.retrieve, retrieval_model(options, self._saved.get(dataset_id))
+        return [hits_of(retrieve(dataset_id, part, retrieval_model=model), dataset_id) for part in queries]
+
+    async def _aask(self, dataset_id: str, queries: Sequence[str], options: SearchOptions) -> list[list[Hit]]:
+        if not options.is_empty:
+            await self._alearn(dataset_id)
+        try:
+            return await self._asearch(dataset_id, queries, options)
+        except BadRequest:
+            if dataset_id in self._saved or not is_economy(await self._alearn(dataset_id)):
+                raise
+        return await self._asearch(dataset_id, queries, options)
+
+    async def _alearn(self, dataset_id: str) -> Dataset | None:
+        if dataset_id not in self._saved:
+            try:
+                self._saved[dataset_id] = await self.clients.asynchronous.datasets.get(dataset_id)
+            except (BadRequest, EndpointNotAvailable):
+                self._saved[dataset_id] = None
+        return self._saved[dataset_id]
+
+    async def _asearch(self, dataset_id: str, queries: Sequence[str], options: SearchOptions) -> list[list[Hit]]:
+        retrieve, model = self.clients.asynchronous.datasets.retrieve, retrieval_model(options, self._saved.get(dataset_id))
+        return [hits_of(await retrieve(dataset_id, part, retrieval_model=model), dataset_id) for part in queries]
 
     # -- what both ways share
 
@@ -160,9 +186,6 @@ class DifyRetriever(Connection, BaseRetriever):
         )
         retrieval_model(options, None)  # refuses what Dify does not know, before anything is sent
         return options
-
-    def _needs_settings(self, dataset_id: str, options: SearchOptions) -> bool:
-        return not (options.is_empty or dataset_id in self._saved)
 
     def _judged(self, answers: Sequence[Answer]) -> list[list[Hit]]:
         """The results of those that answered, by the policy for the others."""

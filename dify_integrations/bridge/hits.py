@@ -154,12 +154,18 @@ class SearchOptions:
         )
 
 
+def is_economy(saved: Dataset | None) -> bool:
+    """Whether a knowledge base answers nothing but `keyword_search`, and refuses even the settings it has saved."""
+    return saved is not None and saved.indexing_technique == "economy"
+
+
 def retrieval_model(options: SearchOptions, saved: Dataset | None) -> RetrievalModel | None:
     """A complete search setting: the saved one with `options` laid over it; `None` when there is nothing to change.
 
     The server replaces its settings by what is sent and refuses half of one, so `saved` fills what `options` leave open.
+    An economy knowledge base, as far as `saved` tells, is always sent the one method that it answers.
     """
-    if options.is_empty:
+    if options.is_empty and not is_economy(saved):
         return None
     changes: dict[str, Any] = {
         "top_k": options.top_k,

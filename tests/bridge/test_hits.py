@@ -216,7 +216,9 @@ def test_an_economy_knowledge_base_is_searched_by_keyword_unless_told_otherwise(
     economy = SAVED.model_copy(update={"indexing_technique": "economy", "retrieval_model_dict": None})
     found = retrieval_model(SearchOptions(top_k=1), economy)
     forced = retrieval_model(SearchOptions(search_method="semantic_search"), economy)
+    always = retrieval_model(SearchOptions(), economy)
     assert found is not None and found.search_method == "keyword_search"
+    assert always is not None and always.search_method == "keyword_search"
     assert forced is not None and forced.search_method == "semantic_search"
 
 

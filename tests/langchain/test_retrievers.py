@@ -12,7 +12,7 @@ from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnablePassthrough
 from langchain_core.tools import create_retriever_tool
 
-from dify_integrations import AuthenticationError, InvalidArgument, ProcessRule
+from dify_integrations import AuthenticationError, BadRequest, InvalidArgument, ProcessRule
 from dify_integrations.local import Dataset
 from dify_integrations.models.segments import SegmentInput
 from langchain_dify import DifyRetriever
@@ -167,6 +167,21 @@ def test_children_of_a_hierarchical_base(serve: Serve) -> None:
     assert exact.invoke("tours", k=1) == children[:1]
     (flat,) = bare(served, served.server.datasets[1], content_mode="child").invoke("tours")
     assert flat.page_content == "Tours are fun." and "parent_id" not in flat.metadata
+
+
+@pytest.mark.anyio
+async def test_economy_base_is_searched_by_keyword_though_it_refuses_its_own_settings(serve: Serve) -> None:
+    """Dify answers them with an error of its vector store; found out once."""
+    dataset = Dataset("Cheap", {"tours.txt": "Tours start at noon."}, indexing_technique="economy")
+    served = serve(datasets=[dataset])
+    retriever = bare(served, dataset)
+    for found in (retriever.invoke("tours"), await retriever.ainvoke("tours"), await bare(served, dataset).ainvoke("tours", k=3)):
+        assert [document.page_content for document in found] == ["Tours start at noon."]
+    methods = [model and model["search_method"] for model in asked(served)]
+    assert methods == [None, "keyword_search", "keyword_search", "keyword_search"]
+    assert [document.page_content for document in await bare(served, dataset).ainvoke("tours")] == ["Tours start at noon."]
+    with pytest.raises(BadRequest):
+        retriever.invoke("tours", search_method="semantic_search")
 
 
 def test_question_and_answer_are_both_in_the_text(serve: Serve) -> None:
