@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, message_chunk_to_message
+from langchain_core.messages.ai import add_ai_message_chunks
+from langgraph.graph import START, MessagesState, StateGraph
 
 from dify_integrations.local import App, LocalDify, Say, Turn
 from langchain_dify import ChatDify, DifyLLM, DifyRetriever, DifyWorkflowTool
@@ -81,6 +84,44 @@ def saying(*says: Say, mode: str = "chat", name: str = "app", **options: Any) ->
 def answering(answer: Callable[[Turn], Sequence[Say]], mode: str = "chat", name: str = "app") -> App:
     """An app whose answer depends on the turn."""
     return App(name, mode, answer)
+
+
+def talking(model: Any, saver: Any) -> Any:
+    """A graph of one node that answers, its threads kept in `saver`."""
+
+    def answer(state: MessagesState) -> dict[str, Any]:
+        return {"messages": [model.invoke(state["messages"])]}
+
+    return StateGraph(MessagesState).add_node("answer", answer).add_edge(START, "answer").compile(checkpointer=saver)
+
+
+Ask = Callable[[ChatDify, Sequence[BaseMessage]], Awaitable[AIMessage]]
+
+
+async def invoke(model: ChatDify, messages: Sequence[BaseMessage]) -> AIMessage:
+    return model.invoke([*messages])
+
+
+async def ainvoke(model: ChatDify, messages: Sequence[BaseMessage]) -> AIMessage:
+    return await model.ainvoke([*messages])
+
+
+async def stream(model: ChatDify, messages: Sequence[BaseMessage]) -> AIMessage:
+    first, *more = model.stream([*messages])
+    return cast("AIMessage", message_chunk_to_message(add_ai_message_chunks(first, *more)))
+
+
+async def astream(model: ChatDify, messages: Sequence[BaseMessage]) -> AIMessage:
+    first, *more = [chunk async for chunk in model.astream([*messages])]
+    return cast("AIMessage", message_chunk_to_message(add_ai_message_chunks(first, *more)))
+
+
+every_way = pytest.mark.parametrize("ask", [invoke, ainvoke, stream, astream])
+ONE, TWO, THREE = (HumanMessage(f"{number}?") for number in ("One", "Two", "Three"))
+
+
+def conversation_of(answer: AIMessage) -> str:
+    return str(answer.response_metadata["dify"]["conversation_id"])
 
 
 class Recorder(BaseCallbackHandler):
