@@ -40,12 +40,12 @@ def _part(message: BaseMessage, names: dict[str | None, str]) -> Message:
         if message.tool_calls:
             calls = [(call["id"] or "", call["name"], call["args"]) for call in message.tool_calls]
             text = f"{text}\n{render_calls(calls)}".strip()
-        return Message("assistant", text, anchor=anchor_of(message))
+        return Message("assistant", text, anchor=anchor_of(message), name=message.name or "")
     if isinstance(message, ToolMessage):
         name = message.name or names.get(message.tool_call_id, "")
         text = render_result(message.tool_call_id, name, text, is_error=message.status == "error")
         return Message("tool", text, files)
-    return Message(_role(message), text, files)
+    return Message(_role(message), text, files, name=message.name or "")
 
 
 def _role(message: BaseMessage) -> Role:

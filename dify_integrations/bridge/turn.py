@@ -11,6 +11,8 @@ from typing import Literal
 from ..errors import InvalidArgument
 from ..files import FileInput
 
+_UNNAMED = re.compile(r'["<>\s]+')
+
 Role = Literal["system", "user", "assistant", "tool"]
 
 
@@ -41,6 +43,7 @@ class Message:
         files: Files of the message.
         anchor: For answers that came from Dify.
         every_turn: System text to be said even when the conversation has been told it before.
+        name: Who of several with this role.
     """
 
     role: Role
@@ -48,6 +51,7 @@ class Message:
     files: tuple[FileInput, ...] = ()
     anchor: Anchor | None = None
     every_turn: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Turn:
 
 
 _TAGS = ("system", "history", *("user", "assistant", "tool"))
-_FORGED = re.compile(rf"<(?=/?(?:{'|'.join(_TAGS)})>)")
+_FORGED = re.compile(rf"<(?=/?(?:{'|'.join(_TAGS)})[\s>])")
 
 
 def render(messages: Sequence[Message]) -> Turn:
@@ -90,7 +94,7 @@ def render(messages: Sequence[Message]) -> Turn:
 
 def transcript(messages: Sequence[Message]) -> str:
     """What was said, by role, oldest first."""
-    return "\n".join(_tagged(message.role, message.text) for message in messages if message.text.strip())
+    return "\n".join(_tagged(message.role, message.text, message.name) for message in messages if message.text.strip())
 
 
 def without_system(messages: Sequence[Message]) -> tuple[str, list[Message]]:
@@ -108,8 +112,9 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16] if text else ""
 
 
-def _tagged(tag: str, text: str) -> str:
-    return f"<{tag}>\n{_defused(text)}\n</{tag}>"
+def _tagged(tag: str, text: str, name: str = "") -> str:
+    known = f' name="{_UNNAMED.sub(" ", name)}"' if name else ""
+    return f"<{tag}{known}>\n{_defused(text)}\n</{tag}>"
 
 
 def _defused(text: str) -> str:

@@ -11,7 +11,6 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, message_chunk_to_message
 from langchain_core.messages.ai import add_ai_message_chunks
-from langgraph.graph import START, MessagesState, StateGraph
 
 from dify_integrations.local import App, LocalDify, Say, Turn
 from langchain_dify import ChatDify, DifyLLM, DifyRetriever, DifyWorkflowTool
@@ -84,15 +83,6 @@ def saying(*says: Say, mode: str = "chat", name: str = "app", **options: Any) ->
 def answering(answer: Callable[[Turn], Sequence[Say]], mode: str = "chat", name: str = "app") -> App:
     """An app whose answer depends on the turn."""
     return App(name, mode, answer)
-
-
-def talking(model: Any, saver: Any) -> Any:
-    """A graph of one node that answers, its threads kept in `saver`."""
-
-    def answer(state: MessagesState) -> dict[str, Any]:
-        return {"messages": [model.invoke(state["messages"])]}
-
-    return StateGraph(MessagesState).add_node("answer", answer).add_edge(START, "answer").compile(checkpointer=saver)
 
 
 Ask = Callable[[ChatDify, Sequence[BaseMessage]], Awaitable[AIMessage]]

@@ -12,7 +12,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from dify_integrations import FileInput, InvalidArgument
 from dify_integrations.local import Fail, Text
-from tests.langchain.conftest import ONE, THREE, TWO, Ask, Serve, answering, conversation_of, every_way, saying, talking
+from tests.langchain.checkpoints import talking
+from tests.langchain.conftest import ONE, THREE, TWO, Ask, Serve, answering, conversation_of, every_way, saying
 
 
 @pytest.mark.anyio
