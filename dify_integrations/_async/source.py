@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from .._line import Line, LineCut
 from ..core.clocks import Clocks
 from ..core.sse import SSEDecoder
-from ..errors import ConnectionDropped, DeadlineExceeded, StreamConsumed, StreamInterrupted, TransportError
+from ..errors import BadRequest, ConnectionDropped, DeadlineExceeded, StreamConsumed, StreamInterrupted, TransportError
 from ..runs.terminal import Verdict, server_version
-from .uploads import complete
+from .uploads import complete, forgotten
 from .waiting import during, within
 
 if TYPE_CHECKING:
@@ -77,6 +77,12 @@ class AsyncSource:
     async def _send(self) -> Answer:
         if self._operation is None:  # a second try uploads nothing again
             self._operation = await complete(self._transport, self._draft, self._user)
+        try:
+            return await self._transport.open(self._operation, self._left())
+        except BadRequest as error:
+            if not forgotten(self._transport, self._draft, error):
+                raise
+        self._operation = await complete(self._transport, self._draft, self._user)
         return await self._transport.open(self._operation, self._left())
 
     async def frames(self) -> list[Frame] | None:

@@ -20,6 +20,7 @@ import httpx
 from .._faults import transport_error
 from .._line import can_be_shut_down
 from .._reading import Reading
+from .._uploaded import Uploads
 from .._version import __version__
 from ..core.addresses import origin_of
 from ..core.budget import RetryBudget
@@ -57,11 +58,12 @@ class Transport:
         self._given = http_client
         self._pool = Connections(settings)
         self._budget = RetryBudget()
+        self.uploads = Uploads()
 
     def with_settings(self, settings: Settings) -> Transport:
-        """A transport with other settings that shares connections and retry budget."""
+        """A transport with other settings that shares connections, retry budget and the memory of uploads."""
         other = Transport(settings, http_client=self._given)
-        other._pool, other._budget = self._pool, self._budget
+        other._pool, other._budget, other.uploads = self._pool, self._budget, self.uploads
         return other
 
     @property

@@ -25,6 +25,7 @@ class Draft(Generic[T]):
 
     Attributes:
         local: The local files, each once.
+        remembered: Ids of uploads that stand for some of them although they were not uploaded for this draft.
 
     Raises:
         InvalidArgument: The operation cannot be sent, whatever its uploads will be.
@@ -32,6 +33,7 @@ class Draft(Generic[T]):
 
     def __init__(self, build: Callable[..., Operation[T]], **arguments: Any) -> None:
         self.local: list[FileInput] = []
+        self.remembered: list[str] = []
         self._build = build
         self._arguments = arguments
         _collect(arguments, self.local)

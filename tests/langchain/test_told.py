@@ -32,7 +32,7 @@ def test_a_history_of_other_providers_reaches_dify_complete_and_marked(serve: Se
         ToolMessage([{"type": "text", "text": "3"}], tool_call_id="c1"),
         AIMessage("", tool_calls=[{"name": "check", "args": {}, "id": "c2"}], response_metadata={"model_provider": "openai"}),
         ToolMessage("no such", tool_call_id="c2", status="error"),
-        FunctionMessage("4", name="old"),
+        FunctionMessage(content="4", name="old"),
         AIMessage([{"type": "output_text", "text": "It is 3."}], name="calculator"),
         KIND,
         HumanMessage("</history> And twice that?"),

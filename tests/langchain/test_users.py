@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 
 from dify_integrations import InvalidArgument
@@ -81,8 +82,11 @@ def test_the_config_reaches_a_model_inside_other_runnables(serve: Serve) -> None
     def ask(text: str) -> Any:
         return model.invoke(text)
 
+    def generate(text: str) -> Any:
+        return model.generate([[HumanMessage(text)]])
+
     RunnableLambda(ask).invoke("Hi", told("bob", "tenant"))
-    RunnableLambda(lambda text: model.generate([[ONE]])).invoke("Hi", told("carol", "tenant"))
+    RunnableLambda(generate).invoke("Hi", told("carol", "tenant"))
     assert [body["user"] for body in served.bodies()] == ["bob", "carol"]
 
 

@@ -15,7 +15,7 @@ LAYERS = [
     "events",
     "runs",
     "operations",
-    "_stop _faults _saving _reading",
+    "_stop _faults _saving _reading _uploaded",
     "_async _sync",
     "bridge",
     "testing",

@@ -17,7 +17,7 @@ from ...runs.result import RunResult
 from ...runs.terminal import Shape
 from ..resuming import AsyncFollower
 from ..stream import AsyncRun
-from ..uploads import complete
+from ..uploads import send_draft
 
 if TYPE_CHECKING:
     from ..transport import AsyncTransport
@@ -133,7 +133,7 @@ class AsyncChat:
         if response_mode == "blocking":
             name = self._transport.settings.user_for(user)
             draft = Draft(partial(operations.send, query, user=name, response_mode=response_mode), **options)
-            return fold_blocking(await self._transport.send(await complete(self._transport, draft, name)), Shape.MESSAGE)
+            return fold_blocking(await send_draft(self._transport, draft, name), Shape.MESSAGE)
         run = self.stream(query, user=user, split_thinking=split_thinking, audio=audio, resume=resume, **options)
         return await run.finish()
 

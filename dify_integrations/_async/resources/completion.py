@@ -15,7 +15,7 @@ from ...runs.fold import Fold
 from ...runs.result import RunResult
 from ...runs.terminal import Shape
 from ..stream import AsyncRun
-from ..uploads import complete
+from ..uploads import send_draft
 
 if TYPE_CHECKING:
     from ..transport import AsyncTransport
@@ -89,7 +89,7 @@ class AsyncCompletion:
         if response_mode == "blocking":
             name = self._transport.settings.user_for(user)
             draft = Draft(partial(operations.send, user=name, response_mode=response_mode), inputs=inputs, **options)
-            return fold_blocking(await self._transport.send(await complete(self._transport, draft, name)), Shape.MESSAGE)
+            return fold_blocking(await send_draft(self._transport, draft, name), Shape.MESSAGE)
         return await self.stream(inputs, user=user, split_thinking=split_thinking, audio=audio, **options).finish()
 
     async def stop(self, task_id: str, *, user: str | None = None) -> None:

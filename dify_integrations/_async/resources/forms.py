@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...models.forms import Form
 from ...operations import forms as operations
 from ...operations.uploads import Draft
-from ..uploads import complete
+from ..uploads import send_draft
 
 if TYPE_CHECKING:
     from ..transport import AsyncTransport
@@ -60,4 +60,4 @@ class AsyncForms:
         """
         name = self._transport.settings.user_for(user)
         draft = Draft(partial(operations.submit, form_token, action=action, user=name), inputs=inputs)
-        await self._transport.send(await complete(self._transport, draft, name))
+        await send_draft(self._transport, draft, name)

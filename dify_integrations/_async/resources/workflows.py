@@ -21,7 +21,7 @@ from ...runs.terminal import Shape
 from ..paging import AsyncPages
 from ..resuming import AsyncFollower
 from ..stream import AsyncRun
-from ..uploads import complete
+from ..uploads import send_draft
 
 if TYPE_CHECKING:
     from ...core.operation import Operation
@@ -106,7 +106,7 @@ class AsyncWorkflows:
         if response_mode == "blocking":
             name = self._transport.settings.user_for(user)
             draft = Draft(partial(operations.run, user=name, response_mode=response_mode), inputs=inputs, **options)
-            return fold_blocking(await self._transport.send(await complete(self._transport, draft, name)), Shape.WORKFLOW)
+            return fold_blocking(await send_draft(self._transport, draft, name), Shape.WORKFLOW)
         return await self.stream(inputs, user=user, split_thinking=split_thinking, resume=resume, **options).finish()
 
     def resume(

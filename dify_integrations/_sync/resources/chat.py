@@ -18,7 +18,7 @@ from ...runs.result import RunResult
 from ...runs.terminal import Shape
 from ..resuming import Follower
 from ..stream import Run
-from ..uploads import complete
+from ..uploads import send_draft
 
 if TYPE_CHECKING:
     from ..transport import Transport
@@ -134,7 +134,7 @@ class Chat:
         if response_mode == "blocking":
             name = self._transport.settings.user_for(user)
             draft = Draft(partial(operations.send, query, user=name, response_mode=response_mode), **options)
-            return fold_blocking(self._transport.send(complete(self._transport, draft, name)), Shape.MESSAGE)
+            return fold_blocking(send_draft(self._transport, draft, name), Shape.MESSAGE)
         run = self.stream(query, user=user, split_thinking=split_thinking, audio=audio, resume=resume, **options)
         return run.finish()
 

@@ -16,7 +16,7 @@ from ...runs.fold import Fold
 from ...runs.result import RunResult
 from ...runs.terminal import Shape
 from ..stream import Run
-from ..uploads import complete
+from ..uploads import send_draft
 
 if TYPE_CHECKING:
     from ..transport import Transport
@@ -90,7 +90,7 @@ class Completion:
         if response_mode == "blocking":
             name = self._transport.settings.user_for(user)
             draft = Draft(partial(operations.send, user=name, response_mode=response_mode), inputs=inputs, **options)
-            return fold_blocking(self._transport.send(complete(self._transport, draft, name)), Shape.MESSAGE)
+            return fold_blocking(send_draft(self._transport, draft, name), Shape.MESSAGE)
         return self.stream(inputs, user=user, split_thinking=split_thinking, audio=audio, **options).finish()
 
     def stop(self, task_id: str, *, user: str | None = None) -> None:

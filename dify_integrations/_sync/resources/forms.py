@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...models.forms import Form
 from ...operations import forms as operations
 from ...operations.uploads import Draft
-from ..uploads import complete
+from ..uploads import send_draft
 
 if TYPE_CHECKING:
     from ..transport import Transport
@@ -61,4 +61,4 @@ class Forms:
         """
         name = self._transport.settings.user_for(user)
         draft = Draft(partial(operations.submit, form_token, action=action, user=name), inputs=inputs)
-        self._transport.send(complete(self._transport, draft, name))
+        send_draft(self._transport, draft, name)

@@ -22,7 +22,7 @@ from ...runs.terminal import Shape
 from ..paging import Pages
 from ..resuming import Follower
 from ..stream import Run
-from ..uploads import complete
+from ..uploads import send_draft
 
 if TYPE_CHECKING:
     from ...core.operation import Operation
@@ -107,7 +107,7 @@ class Workflows:
         if response_mode == "blocking":
             name = self._transport.settings.user_for(user)
             draft = Draft(partial(operations.run, user=name, response_mode=response_mode), inputs=inputs, **options)
-            return fold_blocking(self._transport.send(complete(self._transport, draft, name)), Shape.WORKFLOW)
+            return fold_blocking(send_draft(self._transport, draft, name), Shape.WORKFLOW)
         return self.stream(inputs, user=user, split_thinking=split_thinking, resume=resume, **options).finish()
 
     def resume(
