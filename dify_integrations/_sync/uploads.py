@@ -17,25 +17,25 @@ T = TypeVar("T")
 
 
 def complete(transport: Transport, draft: Draft[T], user: str) -> Operation[T]:
-    """The operation of a draft; uploads its local files first, as `user`, those that the server has not been given lately."""
+    """The operation of a draft; uploads its local files first, as `user`, what it has not been given lately."""
     if not draft.local:
         return draft.operation
     from .._uploaded import key_of
     from ..operations import files
 
-    uploads: dict[FileInput, Any] = {}
-    draft.remembered.clear()
     for file in draft.local:
+        if file in draft.uploads:
+            continue
         key, content = key_of(file, user=user, settings=transport.settings)
         known = transport.uploads.find(key) if key else ""
         if known:
-            draft.remembered.append(known)
+            draft.remembered.add(file)
         else:
             known = (transport.send(files.upload(content, user=user))).id
             if key:
                 transport.uploads.keep(key, known)
-        uploads[file] = FileInput.uploaded(known, type=file.type)
-    return draft.filled(uploads)
+        draft.uploads[file] = FileInput.uploaded(known, type=file.type)
+    return draft.filled(draft.uploads)
 
 
 def send_draft(transport: Transport, draft: Draft[T], user: str) -> T:
@@ -55,5 +55,6 @@ def forgotten(transport: Transport, draft: Draft[Any], error: BadRequest) -> boo
     """
     if not draft.remembered or "file" not in error.message.lower():
         return False
-    transport.uploads.forget(draft.remembered)
+    transport.uploads.forget(draft.uploads.pop(file).upload_file_id for file in draft.remembered)
+    draft.remembered.clear()
     return True

@@ -25,7 +25,8 @@ class Draft(Generic[T]):
 
     Attributes:
         local: The local files, each once.
-        remembered: Ids of uploads that stand for some of them although they were not uploaded for this draft.
+        uploads: What some of them have become.
+        remembered: Those that became an earlier upload of the same content.
 
     Raises:
         InvalidArgument: The operation cannot be sent, whatever its uploads will be.
@@ -33,7 +34,8 @@ class Draft(Generic[T]):
 
     def __init__(self, build: Callable[..., Operation[T]], **arguments: Any) -> None:
         self.local: list[FileInput] = []
-        self.remembered: list[str] = []
+        self.uploads: dict[FileInput, FileInput] = {}
+        self.remembered: set[FileInput] = set()
         self._build = build
         self._arguments = arguments
         _collect(arguments, self.local)

@@ -10,8 +10,10 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from dify_integrations import FileInput, InvalidArgument
 from dify_integrations.bridge import inline
+from dify_integrations.local import Text
+from langchain_dify import DifyWorkflow
 from langchain_dify._turns import parts_of
-from tests.langchain.conftest import Serve
+from tests.langchain.conftest import Serve, Served, saying
 
 PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452")
 IMAGE = base64.b64encode(PNG).decode()
@@ -149,6 +151,48 @@ def test_files_are_uploaded_on_the_way(serve: Serve) -> None:
 
 @pytest.mark.anyio
 async def test_files_are_uploaded_on_the_async_way(serve: Serve) -> None:
+    """Check 12."""
     served = serve()
     assert [chunk async for chunk in served.chat("chat").astream([message()])]
     assert sent(served.bodies()[0]) == [("image", "local_file"), ("image", "local_file"), ("image", "remote_url")]
+
+
+def uploaders(served: Served) -> list[str | None]:
+    return [request.user for request in served.server.requests if request.path.endswith("/files/upload")]
+
+
+@pytest.mark.parametrize("conversation", ["auto", "stateless"])
+def test_a_picture_that_every_turn_repeats_is_uploaded_once(serve: Serve, conversation: Any) -> None:
+    """Check 12: same bytes and user, over turns and over calls."""
+    served = serve()
+    model = served.chat("chat", conversation=conversation)
+    first = model.invoke([message()])
+    model.invoke([message(), first, HumanMessage("And its colour?")])
+    model.invoke([message()])
+    assert len(served.bodies()) == 3
+    assert uploaders(served) == ["ann"]
+
+
+@pytest.mark.anyio
+async def test_pictures_belong_to_users(serve: Serve) -> None:
+    """Check 11: the same picture of two users at once is two uploads, each used by its own user only."""
+    served = serve()
+    model = served.chat("chat")
+    configs: Any = [{"configurable": {"dify_user": user}} for user in ("bob", "eve")]
+    for _ in range(2):
+        await model.abatch([[message()], [message()]], configs)
+    assert sorted(user or "" for user in uploaders(served)) == ["bob", "eve"]
+    used = {(body["user"], body["files"][0]["upload_file_id"]) for body in served.bodies()}
+    assert len(used) == 2
+
+
+def test_text_models_and_workflows_repeat_no_uploads_either(serve: Serve) -> None:
+    """Check 12: the client remembers, whoever speaks through it."""
+    served = serve(*(saying(Text("ok"), mode=mode, name=mode) for mode in ("completion", "workflow")))
+    given = FileInput.from_bytes(PDF, "a.pdf")
+    llm = served.llm("completion", prompt_key="query")
+    workflow = served.keep(DifyWorkflow(**served.connection("workflow")))
+    for _ in range(2):
+        llm.invoke("Sum it up.", files=[given])
+        workflow.invoke({"paper": given})
+    assert len(uploaders(served)) == 2, "one for each app"
