@@ -5,6 +5,8 @@ try:
 except ImportError as error:
     raise ImportError('langchain_dify needs langchain-core: install with `pip install "dify-integrations[langchain]"`') from error
 
+from dify_integrations.bridge.cancelling import CancelToken as DifyCancelToken
+
 from .chat_models import ChatDify
 from .history import DifyChatMessageHistory
 from .indexes import DifyDocumentIndex
@@ -17,6 +19,7 @@ from .tools import DifyChatTool, DifyWorkflowTool
 
 __all__ = [
     "ChatDify",
+    "DifyCancelToken",
     "DifyChatMessageHistory",
     "DifyChatTool",
     "DifyDocumentIndex",

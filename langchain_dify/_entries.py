@@ -7,12 +7,11 @@ through `generate`, which sees to it that no answer is taken for another's.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import aclosing, closing
 from typing import Any
 
-from langchain_core.caches import BaseCache
 from langchain_core.callbacks import AsyncCallbackManager, CallbackManager, Callbacks
-from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseChatModel, BaseLLM, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.outputs import LLMResult
@@ -24,6 +23,8 @@ from typing_extensions import Self, override
 from dify_integrations.bridge.inline import has_local_file
 
 from ._base import App
+from ._caching import whole_answers
+from ._cancelling import Cancelling
 from ._tracing import CallScope
 
 _CONFIGURABLE = ("conversation_id", "inputs")
@@ -37,7 +38,7 @@ class ScopedChatModel(App, BaseChatModel):
     def invoke(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> AIMessage:
-        with self._scope(config, get_callback_manager_for_config) as scope:
+        with self._scope(config, get_callback_manager_for_config) as scope, Cancelling(scope.config, kwargs):
             kwargs = self._told(kwargs, scope.config, *_CONFIGURABLE)
             return super().invoke(input, scope.config, stop=stop, **kwargs)
 
@@ -45,7 +46,7 @@ class ScopedChatModel(App, BaseChatModel):
     async def ainvoke(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> AIMessage:
-        with self._scope(config, get_async_callback_manager_for_config) as scope:
+        with self._scope(config, get_async_callback_manager_for_config) as scope, Cancelling(scope.config, kwargs):
             kwargs = self._told(kwargs, scope.config, *_CONFIGURABLE)
             return await super().ainvoke(input, scope.config, stop=stop, **kwargs)
 
@@ -54,10 +55,11 @@ class ScopedChatModel(App, BaseChatModel):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> Generator[AIMessageChunk, None, None]:
         scope = self._scope(config, get_callback_manager_for_config)
+        cancelling = Cancelling(scope.config, kwargs)
         kwargs = self._told(kwargs, scope.config, *_CONFIGURABLE)
         chunks = scope.adopt(super().stream(input, scope.config, stop=stop, **kwargs))
         try:
-            with scope:
+            with scope, cancelling:
                 first = next(chunks, None)
             if first is not None:
                 yield first
@@ -71,10 +73,11 @@ class ScopedChatModel(App, BaseChatModel):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> AsyncGenerator[AIMessageChunk, None]:
         scope = self._scope(config, get_async_callback_manager_for_config)
+        cancelling = Cancelling(scope.config, kwargs)
         kwargs = self._told(kwargs, scope.config, *_CONFIGURABLE)
         chunks = scope.adopt(super().astream(input, scope.config, stop=stop, **kwargs))
         try:
-            with scope:
+            with scope, cancelling:
                 first = await anext(chunks, None)
             if first is not None:
                 yield first
@@ -109,12 +112,13 @@ class ScopedChatModel(App, BaseChatModel):
         """This model, or a copy without a cache; and the arguments that make its key, the user among them."""
         if kwargs.get("user") is None:
             kwargs = self._told(kwargs, ensure_config())
-        if not _has_cache(self.cache):
+        cache = whole_answers(self.cache)
+        if cache is None:
             return self, kwargs
         # In a conversation the same words are another question every time.
         content = [message.content for history in messages for message in history]
         fresh = bool(kwargs.get("conversation_id")) or has_local_file(kwargs) or has_local_file(content)
-        return self.alike(cache=False) if fresh else self, kwargs
+        return self.alike(cache=False if fresh else cache), kwargs
 
     def _events_kwargs(self, config: RunnableConfig | None, kwargs: dict[str, Any]) -> dict[str, Any]:
         """Version 3 of the events goes to the hooks past all the other ways in."""
@@ -139,28 +143,43 @@ class ScopedLLM(App, BaseLLM):
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> str:
         config = ensure_config(config)
-        return super().invoke(input, config, stop=stop, **self._told(kwargs, config, "inputs"))
+        with Cancelling(config, kwargs):
+            return super().invoke(input, config, stop=stop, **self._told(kwargs, config, "inputs"))
 
     @override
     async def ainvoke(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> str:
         config = ensure_config(config)
-        return await super().ainvoke(input, config, stop=stop, **self._told(kwargs, config, "inputs"))
+        with Cancelling(config, kwargs):
+            return await super().ainvoke(input, config, stop=stop, **self._told(kwargs, config, "inputs"))
 
     @override
     def stream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
-    ) -> Iterator[str]:
+    ) -> Generator[str, None, None]:
         config = ensure_config(config)
-        return super().stream(input, config, stop=stop, **self._told(kwargs, config, "inputs"))
+        cancelling = Cancelling(config, kwargs)
+        with closing(super().stream(input, config, stop=stop, **self._told(kwargs, config, "inputs"))) as texts:  # type: ignore[type-var]  # a generator
+            with cancelling:
+                first = next(texts, None)
+            if first is not None:
+                yield first
+            yield from texts
 
     @override
-    def astream(
+    async def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         config = ensure_config(config)
-        return super().astream(input, config, stop=stop, **self._told(kwargs, config, "inputs"))
+        cancelling = Cancelling(config, kwargs)
+        async with aclosing(super().astream(input, config, stop=stop, **self._told(kwargs, config, "inputs"))) as texts:  # type: ignore[type-var]
+            with cancelling:
+                first = await anext(texts, None)
+            if first is not None:
+                yield first
+            async for text in texts:
+                yield text
 
     # Core's text models answer a batch in one call, whose arguments are those of the first config.
 
@@ -186,14 +205,11 @@ class ScopedLLM(App, BaseLLM):
         """A copy whose identity holds the call's arguments, or none when there is no cache; and the arguments."""
         if kwargs.get("user") is None:
             kwargs = self._told(kwargs, ensure_config())
-        if not _has_cache(self.cache):
+        cache = whole_answers(self.cache)
+        if cache is None:
             return self, kwargs
         if has_local_file(kwargs):
             return self.alike(cache=False), kwargs
-        model = self.alike()
+        model = self.alike(cache=cache)
         model._call = {name: value for name, value in kwargs.items() if name not in _OF_THE_RUN}
         return model, kwargs
-
-
-def _has_cache(cache: BaseCache | bool | None) -> bool:
-    return isinstance(cache, BaseCache) or (cache is not False and get_llm_cache() is not None)

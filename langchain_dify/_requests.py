@@ -16,6 +16,7 @@ from dify_integrations.bridge.reading import Reading
 from dify_integrations.bridge.turn import without_system
 
 from ._binding import Binding, told_digest
+from ._cancelling import cancelled_by
 from ._mapping import Form, Reply
 from ._turns import parts_of
 from .errors import model_errors
@@ -117,9 +118,10 @@ class ChatTurn:
             "conversation_id": planned.conversation_id,
             "files": (*planned.turn.files, *files),
             "split_thinking": model.split_thinking,
+            "resume": bool(told.get("resume", model.resume)),
         }
         tools = told_digest(self._messages, planned.conversation_id)
-        self._run = run = stream(self._binding.query(planned.turn.query, tools, again=again), **options)
+        self._run = run = cancelled_by(told, stream(self._binding.query(planned.turn.query, tools, again=again), **options))
         return run
 
     def _inputs(self, planned: Plan) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing_extensions import Self, override
 from dify_integrations import InvalidArgument, NotFound
 from dify_integrations.bridge.conversation import ConversationMode, OnFork, Tips
 
+from ._cancelling import with_token
 from ._demand import Demand, aanswered, answered, astreamed, streamed
 from ._mapping import Form, OnReplace
 from ._prompted import PromptedChatModel
@@ -36,7 +37,8 @@ class ChatDify(PromptedChatModel):
 
     Per call:
         `model.invoke(…, inputs={…}, user="bob", files=[FileInput…], conversation_id="…")`; `user` and `conversation_id`
-        also as `config={"configurable": {"dify_user": …, "dify_conversation_id": …}}`.
+        also as `config={"configurable": {"dify_user": …, "dify_conversation_id": …}}`. A `DifyCancelToken` given as `cancel`, or
+        as `dify_cancel` in the config, ends the call from outside: its answer has `finish_reason` `stopped`.
 
     Tool calling:
         `model.bind_tools([…])` works by prompt, for a Dify app takes no tools: whether the model in the app obeys is up to
@@ -61,6 +63,7 @@ class ChatDify(PromptedChatModel):
         default="annotate", description="What a stream does when the app withdraws what was said: annotate it, raise, or buffer."
     )
     stream_usage: bool = Field(default=True, description="Tell token counts in streams; `False` leaves them out.")
+    resume: bool = Field(default=False, description="Follow a chatflow's run by its id when its stream breaks (Dify ≥ 1.14).")
     auto_generate_name: bool | None = Field(default=None, description="`False` saves Dify a call that titles conversations.")
 
     conversation_id: str | None = Field(default=None, description="Conversation of histories without an answer of this app.")
@@ -117,7 +120,7 @@ class ChatDify(PromptedChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return answered(Demand(self, messages, kwargs), lambda said, told: self._turn(said, stop, told, run_manager))
+        return answered(Demand(self, messages, with_token(kwargs)), lambda said, told: self._turn(said, stop, told, run_manager))
 
     def _turn(
         self,
@@ -147,7 +150,9 @@ class ChatDify(PromptedChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        return await aanswered(Demand(self, messages, kwargs), lambda said, told: self._aturn(said, stop, told, run_manager))
+        return await aanswered(
+            Demand(self, messages, with_token(kwargs)), lambda said, told: self._aturn(said, stop, told, run_manager)
+        )
 
     async def _aturn(
         self,
@@ -180,6 +185,7 @@ class ChatDify(PromptedChatModel):
         scope = CallScope.take()
         root = self._root(run_manager or scope, CallbackManager)
         form: Form = "text" if run_manager is None else "events"
+        kwargs = with_token(kwargs)
         demand = Demand(self, messages, kwargs)
         chunks: Iterator[ChatGenerationChunk]
         if not demand.waits:
@@ -203,6 +209,7 @@ class ChatDify(PromptedChatModel):
         scope = CallScope.take()
         root = self._root(run_manager or scope, AsyncCallbackManager)
         form: Form = "text" if run_manager is None else "events"
+        kwargs = with_token(kwargs)
         demand = Demand(self, messages, kwargs)
         chunks: AsyncIterator[ChatGenerationChunk]
         if not demand.waits:

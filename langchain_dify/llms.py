@@ -20,6 +20,7 @@ from dify_integrations import AsyncRun, Run
 from dify_integrations.bridge.form import FormField, form_of, prompt_variable
 from dify_integrations.bridge.reading import Reading
 
+from ._cancelling import cancelled_by, with_token
 from ._entries import ScopedLLM
 from ._mapping import Continuation, OnReplace, Reply, generation_of
 from ._tracing import AsyncChildRuns, ManagerT, SyncChildRuns, manager_below
@@ -76,6 +77,8 @@ class DifyLLM(ScopedLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> LLMResult:
+        kwargs = with_token(kwargs)
+
         def write(prompt: str) -> list[Generation]:
             manager = run_manager if len(prompts) == 1 else None  # core hands over the first prompt's only
             return [generation_of([*self._texts(prompt, stop, manager, kwargs, aloud=self._is_aloud(manager))])]
@@ -93,6 +96,8 @@ class DifyLLM(ScopedLLM):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> LLMResult:
+        kwargs = with_token(kwargs)
+
         async def write(prompt: str) -> list[Generation]:
             manager = run_manager if len(prompts) == 1 else None
             chunks = self._atexts(prompt, stop, manager, kwargs, aloud=self._is_aloud(manager))
@@ -108,7 +113,7 @@ class DifyLLM(ScopedLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
-        return self._texts(prompt, stop, run_manager, kwargs, aloud=True)
+        return self._texts(prompt, stop, run_manager, with_token(kwargs), aloud=True)
 
     @override
     def _astream(
@@ -118,7 +123,7 @@ class DifyLLM(ScopedLLM):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[GenerationChunk]:
-        return self._atexts(prompt, stop, run_manager, kwargs, aloud=True)
+        return self._atexts(prompt, stop, run_manager, with_token(kwargs), aloud=True)
 
     def _texts(
         self,
@@ -130,7 +135,7 @@ class DifyLLM(ScopedLLM):
         aloud: bool,
     ) -> Iterator[GenerationChunk]:
         with model_errors():
-            run = self._open(prompt, kwargs)
+            run = cancelled_by(kwargs, self._open(prompt, kwargs))
         written, teller = self._continuation(run, stop), run_manager if aloud else None
         children = SyncChildRuns(self._root(run_manager, CallbackManager))
         with model_errors(), children, run:
@@ -158,7 +163,7 @@ class DifyLLM(ScopedLLM):
         aloud: bool,
     ) -> AsyncIterator[GenerationChunk]:
         with model_errors():
-            run = await self._aopen(prompt, kwargs)
+            run = cancelled_by(kwargs, await self._aopen(prompt, kwargs))
         written, teller = self._continuation(run, stop), run_manager if aloud else None
         children = AsyncChildRuns(self._root(run_manager, AsyncCallbackManager))
         with model_errors():

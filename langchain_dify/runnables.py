@@ -16,6 +16,7 @@ from dify_integrations.bridge.tool_schema import ArgumentSchema, argument_schema
 from dify_integrations.models.apps import AppInfo, AppParameters
 
 from ._base import Connection, require_mode
+from ._cancelling import watcher
 from ._outputs import OutputsChunk, outputs_of
 from ._pausing import AsyncPausingCall, OnPause, SyncPausingCall
 from ._progress import progress_of
@@ -39,7 +40,8 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
     `RunStopped`, both with the result so far.
 
     Per call: `user`, `workflow_id`, `trace_id`, `resume` as for `dify.workflows.stream`; `user` also as
-    `config={"configurable": {"dify_user": …}}`.
+    `config={"configurable": {"dify_user": …}}`. A `DifyCancelToken` given as `cancel`, or as `dify_cancel` in the config, ends
+    the call from outside, with `RunStopped`.
     """
 
     name: str | None = Field(default=None, description="A name for the workflow, for traces.")
@@ -150,15 +152,16 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
     ) -> dict[str, Any]:
         children = run_manager.get_child() if self.trace_nodes else None
         client, request = self.clients.sync, self._request(input, config, kwargs)
-        progress = progress_of(config, self._about())
+        progress, watch = progress_of(config, self._about()), watcher(config, kwargs)
 
         def begin() -> RunResult:
-            return follow(client.workflows.stream(**request), children, progress)
+            return follow(watch(client.workflows.stream(**request)), children, progress)
 
         if self.on_pause == "interrupt":
             said = self._said(request)
             return cast(
-                "dict[str, Any]", SyncPausingCall(client, begin, lambda run: follow(run, children, progress), **said).run(config)
+                "dict[str, Any]",
+                SyncPausingCall(client, begin, lambda run: follow(watch(run), children, progress), **said).run(config),
             )
         return outputs_of(begin())
 
@@ -167,14 +170,14 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
     ) -> dict[str, Any]:
         children = run_manager.get_child() if self.trace_nodes else None
         client, request = self.clients.asynchronous, self._request(input, config, kwargs)
-        progress = progress_of(config, self._about())
+        progress, watch = progress_of(config, self._about()), watcher(config, kwargs)
 
         async def begin() -> RunResult:
-            return await afollow(client.workflows.stream(**request), children, progress)
+            return await afollow(watch(client.workflows.stream(**request)), children, progress)
 
         if self.on_pause == "interrupt":
             said = self._said(request)
-            call = AsyncPausingCall(client, begin, lambda run: afollow(run, children, progress), **said)
+            call = AsyncPausingCall(client, begin, lambda run: afollow(watch(run), children, progress), **said)
             return cast("dict[str, Any]", await call.run(config))
         return outputs_of(await begin())
 
@@ -197,7 +200,7 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
         if self.on_pause == "interrupt":
             yield OutputsChunk.whole(self._invoke(whole, run_manager, config, **kwargs))
             return
-        run = self.clients.sync.workflows.stream(**self._request(whole, config, kwargs))
+        run = watcher(config, kwargs)(self.clients.sync.workflows.stream(**self._request(whole, config, kwargs)))
         root = run_manager.get_child() if self.trace_nodes else None
         with SyncChildRuns(root, progress_of(config, self._about())) as children, run:
             for item in run.items():
@@ -218,7 +221,7 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
         if self.on_pause == "interrupt":
             yield OutputsChunk.whole(await self._ainvoke(whole, run_manager, config, **kwargs))
             return
-        run = self.clients.asynchronous.workflows.stream(**self._request(whole, config, kwargs))
+        run = watcher(config, kwargs)(self.clients.asynchronous.workflows.stream(**self._request(whole, config, kwargs)))
         root = run_manager.get_child() if self.trace_nodes else None
         async with AsyncChildRuns(root, progress_of(config, self._about())) as children, run:
             async for item in run.items():

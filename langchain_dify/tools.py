@@ -32,6 +32,7 @@ from dify_integrations.bridge.tool_schema import QUERY, ArgumentSchema, argument
 from dify_integrations.models.apps import AppInfo, AppParameters
 
 from ._base import Connection, require_mode
+from ._cancelling import watcher
 from ._pausing import AsyncPausingCall, OnPause, SyncPausingCall
 from ._progress import progress_of
 from ._tracing import afollow, follow
@@ -136,17 +137,17 @@ class AppTool(Connection, BaseTool):
     @override
     def _run(self, *args: Any, config: RunnableConfig, run_manager: CallbackManagerForToolRun | None = None, **kwargs: Any) -> Any:
         children = run_manager.get_child() if run_manager is not None and self.trace_nodes else None
-        client, progress = self.clients.sync, progress_of(config, self._about())
+        client, progress, watch = self.clients.sync, progress_of(config, self._about()), watcher(config)
 
         def begin() -> RunResult:
             request = self._request(args, kwargs, config)
-            run: Run = self._start(client)(**request)
+            run: Run = watch(self._start(client)(**request))
             with self._ending(run, request, config):
                 return follow(run, children, progress)
 
         def go_on(run: Run) -> RunResult:
             with _failures_told():
-                return follow(run, children, progress)
+                return follow(watch(run), children, progress)
 
         if self.on_pause == "interrupt":
             return self._given(SyncPausingCall(client, begin, go_on, **self._said(config)).run(config))
@@ -157,17 +158,17 @@ class AppTool(Connection, BaseTool):
         self, *args: Any, config: RunnableConfig, run_manager: AsyncCallbackManagerForToolRun | None = None, **kwargs: Any
     ) -> Any:
         children = run_manager.get_child() if run_manager is not None and self.trace_nodes else None
-        client, progress = self.clients.asynchronous, progress_of(config, self._about())
+        client, progress, watch = self.clients.asynchronous, progress_of(config, self._about()), watcher(config)
 
         async def begin() -> RunResult:
             request = self._request(args, kwargs, config)
-            run: AsyncRun = self._start(client)(**request)
+            run: AsyncRun = watch(self._start(client)(**request))
             with self._ending(run, request, config):
                 return await afollow(run, children, progress)
 
         async def go_on(run: AsyncRun) -> RunResult:
             with _failures_told():
-                return await afollow(run, children, progress)
+                return await afollow(watch(run), children, progress)
 
         if self.on_pause == "interrupt":
             return self._given(await AsyncPausingCall(client, begin, go_on, **self._said(config)).run(config))
