@@ -130,8 +130,8 @@ def assert_cancelled(kind: str, outcome: Any) -> None:
         assert outcome == CANCELLED
     else:
         assert type(outcome) is (RunStopped if kind == "DifyWorkflow" else DifyToolStoppedError)
-        assert outcome.result.status == "stopped"
-        assert outcome.result.text == CANCELLED
+        assert outcome.result is not None
+        assert (outcome.result.status, outcome.result.text) == ("stopped", CANCELLED)
 
 
 @pytest.mark.parametrize("kind", KINDS)
