@@ -80,7 +80,8 @@ async def _guard(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None, N
     try:
         yield
     finally:
-        await close()
+        # When a client is forgotten as its loop ends, the loop cancels the task that closes it before its first step.
+        await settle(close)
 
 
 async def within(seconds: float | None, read: Callable[[], Awaitable[T]], stream: object = None) -> T:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import subprocess
 import sys
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,22 @@ def test_a_loop_per_thread(kind: Kind, serve: Serve) -> None:
         answers = [future.result() for future in [pool.submit(lambda: asyncio.run(work())) for _ in range(2)]]
     assert answers == [["Hello"] * 5] * 2
     assert server.wait_until(lambda: len(server.left) == server.accepted)
+
+
+def test_forgotten_async_client_as_its_loop_ends(kind: Kind, serve: Serve) -> None:
+    """A client made inside `main()` is forgotten while its loop ends; none of its idle connections is left to the collector."""
+    server = serve((head(), chunk(kind.began), 0.01, chunk(kind.more, kind.ended), LAST, keep))
+
+    async def main() -> list[str]:
+        dify = AsyncDify(base_url=server.url, **OPTIONS)
+        return [result.text for result in await asyncio.gather(*(kind.start(dify).finish() for _ in range(5)))]
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert asyncio.run(main()) == ["Hello"] * 5
+        gc.collect()
+    assert [str(warning.message) for warning in told] == []
+    assert server.wait_until(lambda: len(server.left) == server.accepted == 5)
 
 
 def test_closed_with_the_client(any_side: Side, serve: Serve) -> None:
