@@ -104,14 +104,16 @@ class ChatApp(ScopedChatModel):
         return name, self._named[name]
 
     @property
+    def apps_fingerprint(self) -> str:
+        """Tells the apps that are known by name from others, without telling a key; `""` without any."""
+        known = [(name, app_fingerprint(self.app_named(name)[1].settings)) for name in sorted(self.apps)]
+        return hashlib.sha256(repr(known).encode("utf-8", "surrogatepass")).hexdigest()[:16] if known else ""
+
+    @property
     def lc_attributes(self) -> dict[str, Any]:
-        """Part of a cache's key: models that know different apps never answer for each other."""
-        known = super().lc_attributes
-        if self.apps:
-            others = [(name, app_fingerprint(self.app_named(name)[1].settings)) for name in sorted(self.apps)]
-            text = repr((known["app_fingerprint"], others))
-            known["app_fingerprint"] = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        return known
+        # Part of a cache's key: models that know different apps never answer for each other. Under a name of its own,
+        # because core lets a base class's attribute win.
+        return {"apps_fingerprint": self.apps_fingerprint} if self.apps else {}
 
     def __getstate__(self) -> dict[Any, Any]:
         if self.apps:

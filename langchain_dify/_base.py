@@ -53,7 +53,7 @@ class Connection(BaseModel):
     def _refuse_nothing_silently(cls, values: Any) -> Any:
         if isinstance(values, Mapping):
             names = {name for key, field in cls.model_fields.items() for name in (key, field.alias)}
-            unknown = sorted(set(values) - names - {"app_fingerprint"})
+            unknown = sorted(set(values) - names - {"app_fingerprint", "apps_fingerprint"})
             if unknown:
                 warnings.warn(
                     f"{cls.__name__} has no {', '.join(unknown)}: ignored. The model and its settings are chosen inside the Dify app",

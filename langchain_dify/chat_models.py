@@ -101,7 +101,8 @@ class ChatDify(PromptedChatModel):
     def _identifying_params(self) -> Mapping[str, Any]:
         return {
             "model_name": self.model,
-            "app_fingerprint": self.lc_attributes["app_fingerprint"],
+            "app_fingerprint": self.app_fingerprint,
+            **self.lc_attributes,
             "inputs": self.inputs,
             "conversation": self.conversation,
             "system_input_key": self.system_input_key,

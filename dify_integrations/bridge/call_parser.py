@@ -14,6 +14,8 @@ _OPENINGS: Final = ("<tool_calls>", "<tool_call>")
 _INVENTED: Final = "<tool_result"
 # A tag that begins a block is followed by the end of its line or by JSON; a tag that is only talked about is not.
 _OPEN: Final = re.compile(r"<tool_calls?>[ \t\r]*(?=[\n{\[<])")
+# An answer that was cut off inside the tag that ends its block.
+_CUT_CLOSE: Final = re.compile(r"\A\s*<\Z|</(?:t(?:o(?:o(?:l(?:_(?:c(?:a(?:l(?:l(?:s)?)?)?)?)?)?)?)?)?)?\Z")
 _NOISE: Final = re.compile(r"(?:```\w*|[\[\],]*)")
 _CALL_KEYS: Final = frozenset({"id", "type", "name", "function", "arguments", "parameters", "args"})
 # How an answer that is nothing but a call begins: a fence, an array, an object, its first key.
@@ -144,7 +146,7 @@ class ToolCallParser:
         if not end and not final:
             return False
         self._held = rest
-        self._line(line + end, out)
+        self._line(line + end if end else _CUT_CLOSE.sub("", line), out)
         if final and not self._held and self._state == "block":
             self._flush(out)
             self._state = "over"

@@ -61,6 +61,30 @@ CORPUS = [
     "``",
     "`x`",
     "```python\nprint(1)\n```\n",
+    # White space of every kind around and inside a block.
+    " \t\n\r\n \n",
+    f"\u00a0\u3000\u2028 Let me look.\u3000\u00a0\n{TWO}\u2028\n",
+    '<tool_calls>\t \n\n\n  {"name": "add", "arguments": {"a": 1}}\t\n\n</tool_calls>\u3000',
+    '<tool_calls>\n{"name": "say", "arguments": {"text": "a\u2028b\u2029c\u0085d"}}\n</tool_calls>',
+    # Other scripts, in names, arguments and words between blocks.
+    '好的。<tool_calls>\n{"name": "天气", "arguments": {"城市": "東京都", "絵文字": "👩\u200d👩\u200d👧"}}\n</tool_calls>\n完了。',
+    # Both tags whole inside strings, in keys, twice on a line, behind escapes, across lines, in a bare object.
+    '<tool_calls>\n{"name": "say", "arguments": {"</tool_calls>": "<tool_calls>\\n</tool_calls>\\n"}}\n</tool_calls>\nDone.',
+    '<tool_calls>{"name": "say", "arguments": {"t": "\\"</tool_calls>\\\\"}}{"name": "say", "arguments": {}}</tool_calls>',
+    '<tool_calls>\n{\n"name": "say",\n"arguments": {"t":\n"<tool_calls> and </tool_calls>"\n}}\n</tool_calls>',
+    '{"name": "add", "arguments": {"t": "<tool_calls>\\n{}\\n</tool_calls>"}}',
+    "<tool_calls>\n{'name': 'say', 'arguments': {'t': '</tool_calls>'}}\n</tool_calls> after",
+    # Cut off: in a name, a key, an escape, a literal, before the first line's end, inside the closing tag.
+    '<tool_calls>\n{"name": "ad',
+    '<tool_calls>\n{"name": "add", "argu',
+    '<tool_calls>\n{"name": "add", "arguments": {"t": "\\u00',
+    '<tool_calls>\n{"name": "add", "arguments": {"b": tru',
+    '<tool_calls>\n{"name": "add", "arguments": {"a": 1}}\n</tool_ca',
+    '<tool_calls>{"name": "add", "arguments": {"a": 1}}</to',
+    f"{TWO[:-3]}",
+    # Broken lines between good ones.
+    '<tool_calls>\n{"name": "add" "arguments": {}}\n{"name": "add", "arguments": {"b": 2}}\nnonsense\n</tool_calls>\nEnd',
+    '<tool_calls>\n"add"\n42\n{"name": "add", "arguments": [1]}\n{"name": "add", "arguments": {"b": 2}}\n</tool_calls>',
 ]
 SETTINGS: list[dict[str, Any]] = [
     {},
@@ -96,7 +120,7 @@ def plain(output: Output) -> list[Any]:
 @pytest.mark.parametrize("options", SETTINGS, ids=str)
 @pytest.mark.parametrize("answer", CORPUS)
 def test_every_way_of_cutting_gives_the_same(answer: str, options: dict[str, Any]) -> None:
-    """Two pieces, and a piece of one to three characters inside, at all positions; and all pieces of equal length."""
+    """Check 13: two pieces, and a piece of one to three characters inside, at all positions; and all pieces of equal length."""
     whole = read([answer], **options)
     for size in range(1, 8):
         assert read([answer[at : at + size] for at in range(0, len(answer), size)], **options) == whole
@@ -116,6 +140,7 @@ _FRAGMENTS = st.sampled_from(
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.one_of(_FRAGMENTS, st.text(max_size=4)), max_size=14), st.data(), st.sampled_from(SETTINGS))
 def test_no_answer_and_no_cutting_changes_the_output(parts: list[str], data: st.DataObject, options: dict[str, Any]) -> None:
+    """Check 13: any mixture of fragments, cut anywhere."""
     answer = "".join(parts)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(answer)), max_size=8)))
     pieces = [answer[start:end] for start, end in zip([0, *cuts], [*cuts, len(answer)])]
@@ -148,6 +173,9 @@ def test_text_without_a_block_is_untouched(text: str) -> None:
     ("answer", "expected"),
     [
         (TWO, [("add", {"a": 1}), ("get_weather", {"city": "東京"})]),
+        *[(TWO[:-size], [("add", {"a": 1}), ("get_weather", {"city": "東京"})]) for size in range(1, 13)],
+        ('<tool_calls>{"name": "add", "arguments": {"a": 1}}</to', [("add", {"a": 1})]),
+        ('<tool_calls>\n{"name": "add", "arguments": {"a": "</to', [("add",)]),
         (f"Let me look.\n\n{TWO}\n", ["Let me look.", ("add", {"a": 1}), ("get_weather", {"city": "東京"})]),
         (TAG_INSIDE, [("say", {"text": "x</tool_calls>\n<tool_calls>"})]),
         ('<tool_calls>{"name": "a", "arguments": {"t": "</tool_calls>"}}</tool_calls> ok', [("a", {"t": "</tool_calls>"}), " ok"]),
