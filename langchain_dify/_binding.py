@@ -11,6 +11,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema, conver
 from dify_integrations import InvalidArgument
 from dify_integrations.bridge.structured import JSON_ONLY, schema_instructions
 from dify_integrations.bridge.tool_calls import WITHDRAWN, ToolCallParser, ToolSpec, digest_of, instructions, offered, reminder
+from dify_integrations.bridge.unfenced import AnswerParser, Unfenced
 
 
 class Binding:
@@ -56,11 +57,10 @@ class Binding:
             return {}
         return {self._key: instructions(self._tools, parallel=self._parallel)}  # of all turns: what this one demands is not here
 
-    def parser(self) -> ToolCallParser | None:
-        """A fresh parser for the answer; `None` without tools."""
-        if not self._tools:
-            return None
-        return ToolCallParser(names=[tool.name for tool in self._tools], parallel=self._parallel)
+    def parser(self) -> AnswerParser | None:
+        """A fresh parser for the answer; `None` when all of it is text."""
+        calls = ToolCallParser(names=[tool.name for tool in self._tools], parallel=self._parallel) if self._tools else None
+        return Unfenced(calls) if self._format else calls
 
     def _told(self, told: str | None) -> str:
         if not self._tools:

@@ -56,6 +56,8 @@ class ChatTurn:
         self._tips = tips
         self._stops = stop or model.stop or ()
         self._user = kwargs.get("user")
+        self._name, self.clients = model.app_named(kwargs.get("model"))
+        self._app = app_fingerprint(self.clients.settings, self._user)
         self._binding = Binding(kwargs, model.tools_input_key, off=model.tool_calling == "off")
         self._messages = messages
         self._parts = parts_of(messages)
@@ -66,12 +68,10 @@ class ChatTurn:
             mode=model.conversation,
             on_fork=model.on_fork,
             history_apart=bool(model.history_input_key),
-            home=model.conversation_id or "",
+            home=(model.conversation_id or "") if self.clients is model.clients else "",  # a conversation is one app's
         )
         self._plan: Plan | None = None
         self._run: Run | AsyncRun | None = None
-        self._name, self.clients = model.app_named(kwargs.get("model"))
-        self._app = app_fingerprint(self.clients.settings, self._user)
 
     def question(self) -> dict[str, Any] | None:
         """Arguments of `messages.list`, when the server must be asked whether the history ends where its conversation does."""
@@ -129,7 +129,7 @@ class ChatTurn:
         model = self._model
         texts = {model.system_input_key: self._system, model.history_input_key: planned.history}
         said = {name: text for name, text in texts.items() if name and text}
-        return {**model.inputs, **self._binding.inputs(), **(self._kwargs.get("inputs") or {}), **said}
+        return {**model.inputs, **(self._kwargs.get("inputs") or {}), **said, **self._binding.inputs()}
 
     def reading(self) -> Reading:
         """How the answer's text is read; a fresh one at every call."""

@@ -42,7 +42,15 @@ class ChatDify(PromptedChatModel):
 
     Tool calling:
         `model.bind_tools([…])` works by prompt, for a Dify app takes no tools: whether the model in the app obeys is up to
-        it. Tools of a Dify agent run on the server and are told in `additional_kwargs["dify"]["thoughts"]`.
+        it. A demanded call that does not come is asked for once more. Tools of a Dify agent run on the server and are told
+        in `additional_kwargs["dify"]["thoughts"]`.
+
+    Structured output:
+        `model.with_structured_output(Schema)` works by prompt too, checks the answer, and complains of it once.
+
+    Several apps:
+        `ChatDify(…, apps={"shop": "app-…"})` knows another app, which `model.invoke(…, model="shop")` asks.
+        `ChatDify.from_app(…)` asks the app for its name and file settings, for `model` and `profile`.
 
     Metadata:
         `response_metadata["dify"]` holds `conversation_id`, `message_id` and the other ids, `usage` with prices,
@@ -87,8 +95,9 @@ class ChatDify(PromptedChatModel):
             self.cache = False
         if self.conversation == "stateless" and self.conversation_id:
             raise InvalidArgument('conversation="stateless" continues no conversation_id; leave one of the two out')
-        if self.system_input_key and self.system_input_key == self.history_input_key:
-            raise InvalidArgument("system_input_key and history_input_key are two variables")
+        keys = [key for key in (self.system_input_key, self.history_input_key, self.tools_input_key) if key]
+        if len(keys) > len(set(keys)):
+            raise InvalidArgument("system_input_key, history_input_key and tools_input_key are different variables")
         return self
 
     # -- what LangChain asks

@@ -16,7 +16,8 @@ from .stops import StopSequences
 
 if TYPE_CHECKING:
     from ..runs.items import Item
-    from .tool_calls import ParsedCall, ToolCallParser
+    from .tool_calls import ParsedCall
+    from .unfenced import AnswerParser
 
 _THINKING = re.compile(r"(?s)<think>.*?(?:</think>|\Z)")
 Position = list[int]
@@ -50,7 +51,7 @@ class Reading:
 
     Args:
         stops: Sequences to stop at.
-        parser: Finds tool calls.
+        parser: Finds tool calls, or leaves something out.
 
     Attributes:
         spoken: The text that was given out, in pieces. While the reading is `plain`, a caller may append a text delta here
@@ -58,7 +59,7 @@ class Reading:
         replaced: The answer that stands instead of what was given out; `None` while nothing was withdrawn.
     """
 
-    def __init__(self, stops: Sequence[str] = (), parser: ToolCallParser | None = None) -> None:
+    def __init__(self, stops: Sequence[str] = (), parser: AnswerParser | None = None) -> None:
         self._stops = StopSequences(stops) if stops else None
         self._parser = parser
         self.spoken: list[str] = []

@@ -114,7 +114,7 @@ async def test_the_end_is_data(serve: Serve, strategy: Any, sync: bool) -> None:
 
 def test_the_end_is_data_by_response_format(serve: Serve) -> None:
     """Check 14: the strategy for providers that take a schema works when it is asked for."""
-    served = serve([Text('{"total": 3}')])
+    served = serve([Text('```json\n{"total": 3}\n```')])
     result = create_agent(served.chat(), [], response_format=ProviderStrategy(Sum)).invoke({"messages": [HumanMessage("1 + 2?")]})
     assert result["structured_response"] == Sum(total=3)
     assert '"total"' in queries(served)[0]

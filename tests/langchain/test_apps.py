@@ -67,6 +67,15 @@ def test_conversations_stay_with_their_app(serve: Serve) -> None:
     assert known[0]["app"] == served.chat("two").app_fingerprint
 
 
+def test_the_conversation_of_the_model_is_not_another_apps(serve: Serve) -> None:
+    served, model = two(serve)
+    home = model.invoke("Hi").response_metadata["dify"]["conversation_id"]
+    key = served.server.app("two").api_key
+    homing = served.chat("one", apps={"two": key}, conversation_id=home)
+    assert homing.invoke("Hi").text == "one heard Hi" and homing.invoke("Hi", model="two").text == "two heard Hi"
+    assert [body.get("conversation_id") for body in served.bodies()[1:]] == [home, None]
+
+
 def test_an_unknown_name_is_refused(serve: Serve) -> None:
     served, model = two(serve)
     with pytest.raises(InvalidArgument, match="no app 'gpt-4o', only 'one', 'two'"):

@@ -182,9 +182,10 @@ def test_json_mode_leaves_the_shape_to_the_prompt(serve: Serve) -> None:
     ],
 )
 def test_response_format_is_honoured(serve: Serve, response_format: Any, told: str) -> None:
-    served = serving(serve, json.dumps(PARIS))
-    message = served.chat().bind(response_format=response_format).invoke("A city?")
-    assert json.loads(message.text) == PARIS
+    served = serving(serve, f"```json\n{json.dumps(PARIS)}\n```" if told else json.dumps(PARIS))
+    model = served.chat().bind(response_format=response_format)
+    assert json.loads(model.invoke("A city?").text) == PARIS
+    assert json.loads("".join(chunk.text for chunk in model.stream("A city?"))) == PARIS
     query = served.bodies()[0]["query"]
     assert told in query and (told or query == "A city?")
 

@@ -96,8 +96,19 @@ def test_callbacks_hear_what_is_shown(serve: Serve, recorder: Recorder) -> None:
     model = serve(answering(obeying)).chat().bind_tools([add], tool_choice="any")
     shown = [chunk.text for chunk in model.stream("1 + 2?", config={"callbacks": [recorder]})]
     assert recorder.tokens == shown and recorder.open == [] and recorder.tree() == ["model model"]
-    list(model.stream_events("1 + 2?", version="v3", config={"callbacks": [recorder]}))
-    assert "talk" not in "".join(recorder.tokens)
+
+
+def test_blocks_and_events_of_a_demanded_call(serve: Serve) -> None:
+    """Check 4 for demanded calls: version 1 of the content, and version 3 of the events."""
+    model: Any = serve(answering(obeying)).chat(output_version="v1").bind_tools([add], tool_choice="any")
+    chunks = list(model.stream("1 + 2?"))
+    events = model.stream_events("1 + 2?", version="v3")
+    assert "talk" not in str(list(events))
+    for message in (model.invoke("1 + 2?"), folded(chunks), events.output):
+        blocks: Any = message.content_blocks
+        (block,) = blocks
+        assert (block["type"], block["name"], block["args"]) == ("tool_call", "add", {"a": 1, "b": 2})
+        assert len(message.response_metadata["dify"]["repairs"]) == 1
 
 
 @pytest.mark.anyio
