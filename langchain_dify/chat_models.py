@@ -97,7 +97,7 @@ class ChatDify(PromptedChatModel):
             raise InvalidArgument('conversation="stateless" continues no conversation_id; leave one of the two out')
         keys = [key for key in (self.system_input_key, self.history_input_key, self.tools_input_key) if key]
         if len(keys) > len(set(keys)):
-            raise InvalidArgument("system_input_key, history_input_key and tools_input_key are different variables")
+            raise InvalidArgument("system_input_key, history_input_key and tools_input_key are three variables")
         return self
 
     # -- what LangChain asks

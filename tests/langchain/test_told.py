@@ -151,7 +151,7 @@ def test_results_of_tools_are_the_last_words(serve: Serve) -> None:
 
 
 def test_one_variable_cannot_take_both(serve: Serve) -> None:
-    with pytest.raises(ValueError, match="two variables"):
+    with pytest.raises(ValueError, match="three variables"):
         serve([Text("yes")]).chat(system_input_key="x", history_input_key="x")
 
 
