@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.utils.function_calling import convert_to_json_schema
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.v1 import BaseModel as BaseModelV1
 from pydantic.v1 import ValidationError as ValidationErrorV1
+from typing_extensions import is_typeddict
 
 from dify_integrations import InvalidArgument
 from dify_integrations.bridge.json_schema import problems
@@ -60,10 +61,23 @@ def shape_of(schema: Any, *, strict: bool | None = None) -> Shape:
     if isinstance(schema, dict) and schema.get("type") != "function" and not {"title", "name"} & schema.keys():
         schema = {"title": "answer", **schema}
     try:
-        described = convert_to_json_schema(schema)
+        known, described = schema, convert_to_json_schema(schema)
     except (ValueError, TypeError, AttributeError) as error:
-        raise InvalidArgument("schema is a pydantic class, a TypedDict, a JSON schema or an OpenAI function") from error
-    return Shape(schema, described, str(described["title"]), True, lambda value: _checked(described, value))
+        known = described = _typed(schema, error)
+    # Core takes every key for required, also where `total=False` says otherwise.
+    optional: frozenset[str] = getattr(schema, "__optional_keys__", frozenset())
+    told = {**described, "required": [name for name in described.get("required", ()) if name not in optional]}
+    return Shape(known, told, str(described["title"]), True, lambda value: _checked(told, value))
+
+
+def _typed(schema: Any, error: Exception) -> dict[str, Any]:
+    """A `TypedDict` that core cannot describe: it fails on `NotRequired`."""
+    try:
+        if is_typeddict(schema):
+            return TypeAdapter(schema).json_schema()
+    except PydanticUserError as advice:
+        raise InvalidArgument(f"the schema cannot be described: {advice.message}") from error
+    raise InvalidArgument("schema is a pydantic class, a TypedDict, a JSON schema or an OpenAI function") from error
 
 
 def _model(schema: type[BaseModel], value: Any, strict: bool | None) -> Any:

@@ -59,6 +59,12 @@ class StructuredOutput(Runnable[LanguageModelInput, Any]):
         self._method = method
         self._include_raw = include_raw
 
+    @property
+    @override
+    def OutputType(self) -> Any:
+        value = self._shape.schema if isinstance(self._shape.schema, type) else dict[str, Any]
+        return dict[str, Any] if self._include_raw else value
+
     @override
     def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         return self._call_with_config(self._invoke, input, config, **kwargs)  # type: ignore[arg-type]  # core gives what is asked for by name

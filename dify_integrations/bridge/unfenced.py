@@ -19,9 +19,11 @@ class AnswerParser(Protocol):
 
     def feed(self, text: str) -> list[str | ParsedCall]:
         """The next piece; returns what is sure."""
+        ...
 
     def close(self) -> list[str | ParsedCall]:
         """The end; returns what was held back."""
+        ...
 
 
 class Unfenced:

@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.prompts import ChatPromptTemplate
 from pydantic import BaseModel, Field
 from pydantic.v1 import BaseModel as BaseModelV1
-from typing_extensions import TypedDict
+from typing_extensions import NotRequired, TypedDict
 
 from dify_integrations import InvalidArgument
 from dify_integrations.local import Gate, Pause, Replace, Say, Text, Turn, tokens
@@ -225,6 +225,36 @@ def test_a_schema_without_a_name(serve: Serve) -> None:
     served = serving(serve, "{}", '{"people": 3}')
     assert served.chat().with_structured_output(schema).invoke("How many?") == {"people": 3}
     assert "people: is missing" in served.bodies()[1]["query"]
+
+
+class Loose(TypedDict, total=False):
+    """A city, or less."""
+
+    name: str
+    people: int
+
+
+class Partly(TypedDict):
+    """A city."""
+
+    name: str
+    people: NotRequired[int]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schema", [Loose, Partly])
+def test_keys_that_may_be_missing(serve: Serve, schema: Any, method: Any) -> None:
+    served = serving(serve, written({"name": "Paris"}, method, schema))
+    model = served.chat().with_structured_output(schema, method=method)
+    assert model.invoke("A city?") == {"name": "Paris"} and len(served.bodies()) == 1
+
+
+def test_what_comes_out_is_known(serve: Serve) -> None:
+    model = serve([]).chat()
+    assert model.with_structured_output(City).get_output_jsonschema()["title"] == "City"
+    assert model.with_structured_output(City, include_raw=True).get_output_jsonschema()["type"] == "object"
+    chain = ChatPromptTemplate.from_template("{country}") | model.with_structured_output(City)
+    assert list(chain.get_input_jsonschema()["properties"]) == ["country"] and "structured_City" in chain.get_graph().draw_mermaid()
 
 
 # -- streaming, tracing, ends
