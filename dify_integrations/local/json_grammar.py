@@ -8,7 +8,7 @@ from typing import Any
 
 from . import tool_grammar
 
-_KEYS = re.compile(r"[^.\n]*\bJSON\b[^.\n]*\bkeys?\b")
+_KEYS = re.compile(r"[^.\n]*\bJSON\b[^.\n]*\bkeys?\b[^.\n]*")
 _QUOTED = re.compile(r"['\"`](\w+)['\"`]")
 _DEEPEST = 8
 
