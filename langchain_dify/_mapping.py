@@ -7,7 +7,8 @@ them: the ids of the turn in the first, everything else in the last. Knows nothi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from langchain_core.documents import Document
@@ -18,7 +19,7 @@ from langchain_core.outputs import ChatGenerationChunk, Generation, GenerationCh
 
 from dify_integrations import TextDelta, TextReplaced
 from dify_integrations.bridge.reading import Part, Reading, added_up
-from dify_integrations.bridge.record import file_record, pause_record
+from dify_integrations.bridge.record import IdsTold, answer_record, early_ids
 
 from ._translator import PROVIDER, BlockNumbers
 from .errors import DifyRefusalError
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 OnReplace: TypeAlias = Literal["annotate", "raise", "buffer"]
 Form: TypeAlias = Literal["text", "blocks", "events"]
 
-_EARLY = ("conversation_id", "message_id", "task_id")
-_LATE = ("workflow_run_id", "workflow_id", "created_at", "elapsed_s", "total_tokens", "total_steps", "outputs")
-
 
 class Reply:
     """One answer on its way from items to chunks, or to one message.
@@ -47,6 +45,7 @@ class Reply:
         result: Tells the run so far; asked once, for the ids in the first chunk.
         on_replace: What a stream does with text that was put in place of what was said.
         usage: Whether chunks tell the tokens.
+        audio: Whether the speech of the answer goes along.
         form: `text`, or `blocks` for chunks whose content is blocks that core adds up, or `events` for those it does not:
             there every id stands in the last chunk.
     """
@@ -60,6 +59,7 @@ class Reply:
         result: Callable[[], RunResult],
         on_replace: OnReplace = "annotate",
         usage: bool = True,
+        audio: bool = False,
         form: Form = "text",
     ) -> None:
         self._model = model
@@ -69,6 +69,7 @@ class Reply:
         self._result = result
         self._on_replace = on_replace
         self._usage = usage
+        self._audio = audio
         self._numbers = None if form == "text" else BlockNumbers()
         self._late = form == "events"
         self._heard: list[Part] = []
@@ -151,9 +152,11 @@ class Reply:
         return AIMessageChunk(content=part.text, tool_call_chunks=calls, additional_kwargs=extra)
 
     def _known(self, message: AIMessageChunk, result: RunResult) -> AIMessageChunk:
-        early = self._late or not self._started
-        message.response_metadata = response_metadata(result, self._model, self._stamp, called=self._calls > 0, early=early)
+        ids: IdsTold = "all" if self._late or not self._started else "late"
+        message.response_metadata = response_metadata(result, self._model, self._stamp, called=self._calls > 0, ids=ids)
         message.usage_metadata = usage_of(result.usage)
+        if self._audio and result.audio and not self.cut and not result.text_replaced:  # speech would say what was withdrawn
+            message.additional_kwargs["audio"] = {"data": b64encode(result.audio).decode(), "format": "mp3"}
         return message
 
     def _chunk(self, message: AIMessageChunk) -> ChatGenerationChunk:
@@ -161,7 +164,7 @@ class Reply:
         if not self._started:
             self._started = True
             if not self._late:
-                message.response_metadata["dify"] = _named(self._result(), _EARLY)
+                message.response_metadata["dify"] = early_ids(self._result())
         return self._shown(message)
 
     def _shown(self, message: AIMessageChunk) -> ChatGenerationChunk:
@@ -223,36 +226,24 @@ def _call_chunk(call: ParsedCall, index: int) -> ToolCallChunk:
     return tool_call_chunk(name=call.name, args=json.dumps(arguments, ensure_ascii=False), id=call.id, index=index)
 
 
-def response_metadata(result: RunResult, model: str, stamp: Mapping[str, str], *, called: bool, early: bool) -> dict[str, Any]:
+def response_metadata(
+    result: RunResult, model: str, stamp: Mapping[str, str], *, called: bool, ids: IdsTold = "all"
+) -> dict[str, Any]:
     """What is known of the run beside its text.
 
     Args:
         result: The run.
         model, stamp: As for `Reply`.
         called: Whether the answer calls tools.
-        early: Whether to say what otherwise stands in the first chunk.
+        ids: Which ids to tell.
     """
-    known = _named(result, (*(_EARLY if early else ()), *_LATE))
-    known |= {**stamp, "status": result.status}
-    if result.usage is not None:
-        known["usage"] = result.usage.raw
-    if result.citations:
-        known["retriever_resources"] = [citation.raw for citation in result.citations]
-    if result.files:
-        known["files"] = [file_record(file) for file in result.files]
-    pause = pause_record(result)
-    if pause is not None:
-        known["pause"] = pause
     reason = "tool_calls" if called else "stop"
     if result.text_replaced and result.status != "paused":
         reason = "content_filter"  # moderation stops the run it takes the answer of
     elif result.status in ("paused", "stopped"):
         reason = result.status
+    known = {**answer_record(result, ids), **stamp}
     return {"model_provider": PROVIDER, "model_name": model, "finish_reason": reason, "dify": known}
-
-
-def _named(result: RunResult, names: Iterable[str]) -> dict[str, Any]:
-    return {name: value for name in names if (value := getattr(result, name))}
 
 
 def usage_of(usage: Usage | None) -> UsageMetadata | None:

@@ -119,6 +119,7 @@ class ChatTurn:
             "files": (*planned.turn.files, *files),
             "split_thinking": model.split_thinking,
             "resume": bool(told.get("resume", model.resume)),
+            "audio": model.include_audio,
         }
         tools = told_digest(self._messages, planned.conversation_id)
         self._run = run = cancelled_by(told, stream(self._binding.query(planned.turn.query, tools, again=again), **options))
@@ -146,6 +147,7 @@ class ChatTurn:
             result=lambda: run.result,
             on_replace=model.on_replace,
             usage=model.stream_usage if usage is None else bool(usage),
+            audio=model.include_audio,
             form="blocks" if form == "text" and model.output_version == "v1" else form,
         )
 

@@ -92,6 +92,9 @@ def _blocks(message: AIMessage, calls: list[Block]) -> list[Block]:
             cited = {"type": "text", "text": ""}
             blocks.append(cited)
         cited["annotations"] = citations
+    audio = _mapping(message.additional_kwargs.get("audio")).get("data")
+    if isinstance(audio, str):
+        blocks.append({"type": "audio", "base64": audio, "mime_type": "audio/mpeg"})
     return blocks + [_file(record) for record in _mappings(about.get("files")) if record.get("url") or record.get("id")]
 
 

@@ -52,14 +52,19 @@ class ChatDify(PromptedChatModel):
         `ChatDify(…, apps={"shop": "app-…"})` knows another app, which `model.invoke(…, model="shop")` asks.
         `ChatDify.from_app(…)` asks the app for its name and file settings, for `model` and `profile`.
 
+    Content blocks:
+        `content` is a `str`; `message.content_blocks` has everything in its order: reasoning, text with citations, what an
+        agent of the app did, tool calls, files. With `output_version="v1"` these are the content.
+
     Metadata:
         `response_metadata["dify"]` holds `conversation_id`, `message_id` and the other ids, `usage` with prices,
         `retriever_resources`, `files`, `outputs` and, when the app waits for a person, `pause`.
 
     Not promised:
         Streamed text cannot be unsaid: when moderation replaces an answer, the stream keeps its words and the last chunk
-        has `finish_reason` `content_filter` and `replaced_answer`; `invoke` returns the replacement. Model settings such
-        as temperature are the app's. A run that somebody else stopped is an answer with `finish_reason` `stopped`.
+        has `finish_reason` `content_filter` and `replaced_answer`; `invoke` returns the replacement. `on_replace="raise"`
+        raises `DifyRefusalError` in both, `"buffer"` streams nothing before the end. Model settings such as temperature
+        are the app's. A run that somebody else stopped is an answer with `finish_reason` `stopped`.
     """
 
     conversation: ConversationMode = Field(
@@ -72,6 +77,7 @@ class ChatDify(PromptedChatModel):
     )
     stream_usage: bool = Field(default=True, description="Tell token counts in streams; `False` leaves them out.")
     resume: bool = Field(default=False, description="Follow a chatflow's run by its id when its stream breaks (Dify ≥ 1.14).")
+    include_audio: bool = Field(default=False, description="Wait for the speech of apps that speak, and give it along as MP3.")
     auto_generate_name: bool | None = Field(default=None, description="`False` saves Dify a call that titles conversations.")
 
     conversation_id: str | None = Field(default=None, description="Conversation of histories without an answer of this app.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from .steps import payload
 
@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from ..runs.items import FileOut, Step
     from ..runs.result import RunResult
 
+IdsTold = Literal["all", "late"]
+"""`late` leaves out the ids that a stream knows from its first event on."""
+
+_EARLY = ("conversation_id", "message_id", "task_id")
+_LATE = ("workflow_run_id", "workflow_id", "created_at", "elapsed_s", "total_tokens", "total_steps", "outputs")
 _IDS = ("conversation_id", "message_id", "task_id", "workflow_run_id", "workflow_id")
 _FACTS = ("text", "reasoning", "outputs", "error", "created_at", "elapsed_s", "total_tokens", "total_steps")
 
@@ -32,6 +37,28 @@ def run_record(result: RunResult) -> JsonObject:
     if result.steps:
         record["steps"] = [_step_record(step) for step in result.steps]
     return record
+
+
+def answer_record(result: RunResult, ids: IdsTold = "all") -> JsonObject:
+    """What is known of an answer beside its text, empty fields left out."""
+    record: JsonObject = early_ids(result) if ids == "all" else {}
+    record |= {name: value for name in _LATE if (value := getattr(result, name))}
+    record["status"] = result.status
+    if result.usage is not None:
+        record["usage"] = result.usage.raw
+    if result.citations:
+        record["retriever_resources"] = [citation.raw for citation in result.citations]
+    if result.files:
+        record["files"] = [file_record(file) for file in result.files]
+    pause = pause_record(result)
+    if pause is not None:
+        record["pause"] = pause
+    return record
+
+
+def early_ids(result: RunResult) -> JsonObject:
+    """The ids that a stream knows from its first event on."""
+    return {name: value for name in _EARLY if (value := getattr(result, name))}
 
 
 def file_record(file: FileOut) -> JsonObject:

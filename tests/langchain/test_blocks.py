@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -19,8 +20,9 @@ from dify_integrations.bridge.tool_calls import ToolCallParser
 from dify_integrations.local import File, Node, Reasoning, Say, Sources, Text, Tool, tokens
 from langchain_dify._mapping import Form, Reply
 from tests.langchain.conftest import Serve, saying
-from tests.langchain.recorded import SIDES, InSync, told_by, unnumbered
+from tests.langchain.recorded import MESSAGES, SIDES, Documented, InSync, Played, told_by, unnumbered
 from tests.langchain.test_streaming import SOURCE, folded
+from tests.wire.recordings import Recording, frames
 
 pytestmark = pytest.mark.filterwarnings("ignore:The method `BaseChatModel._a?chat_model_stream_v3` is in beta")
 
@@ -116,6 +118,34 @@ def test_files_are_blocks_by_their_address(serve: Serve) -> None:
         ("video", "https://files.example/video"),
         ("file", "https://files.example/document"),
     ]
+
+
+SPEAKING = [one for one in MESSAGES if b'"tts_message"' in one.body]
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("recording", SPEAKING, ids=lambda one: one.id)
+def test_speech_goes_along_when_asked_for(recording: Recording, side: type[InSync]) -> None:
+    """The speech that real servers send, in pieces, is one audio block; without `include_audio` there is none."""
+    played = Played(recording)
+    pieces = [base64.b64decode(frame["audio"]) for frame in frames(recording.body) if frame["event"] == "tts_message"]
+    heard = {"type": "audio", "base64": base64.b64encode(b"".join(pieces)).decode(), "mime_type": "audio/mpeg"}
+    old, new = (played.chat(include_audio=True, output_version=version) for version in ("v0", "v1"))
+    for message in (side.invoke(old), finished(side.stream(old)), finished(side.stream(new)), side.events(old)[1]):
+        assert [block for block in unnumbered(message.content_blocks) if block["type"] == "audio"] == [heard]
+    assert [block["type"] for block in side.invoke(played.chat()).content_blocks] == ["text"]
+
+
+def test_speech_of_a_withdrawn_answer_is_withdrawn() -> None:
+    said: list[dict[str, Any]] = [{"event": "message", "answer": "You fool"}, {"event": "tts_message", "audio": "AAAA"}]
+    rest: list[dict[str, Any]] = [
+        {"event": "message_replace", "answer": "No."},
+        {"event": "message_end", "metadata": {}},
+        {"event": "tts_message_end"},
+    ]
+    for events, expected in ((said + rest, ["text"]), (said + rest[1:], ["text", "audio"])):
+        message = Played(Documented(events)).chat(include_audio=True).invoke("Hi")
+        assert [block["type"] for block in message.content_blocks] == expected
 
 
 def test_nodes_that_think_in_turns_are_told_in_turns(serve: Serve) -> None:
