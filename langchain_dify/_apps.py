@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from typing_extensions import Self, override
 
-from dify_integrations import AsyncDify, Dify, InvalidArgument
+from dify_integrations import AsyncDify, Dify, DifyError, InvalidArgument
 from dify_integrations.bridge.clients import Clients, app_fingerprint
 
 from ._base import require_mode
@@ -67,7 +67,12 @@ class ChatApp(ScopedChatModel):
         """As `from_app`, without blocking."""
         model = cls(async_client=async_client, **fields)
         app = model.clients.asynchronous.app
-        return model._introduced(await app.info(), await app.parameters(), fields)
+        try:
+            return model._introduced(await app.info(), await app.parameters(), fields)
+        except DifyError:
+            if async_client is None:  # nobody else gets to see the connection
+                await model.clients.asynchronous.aclose()
+            raise
 
     def _introduced(self, info: AppInfo, parameters: AppParameters, fields: Mapping[str, Any]) -> Self:
         require_mode(info, lambda mode: mode not in _NOT_CHAT, self)
