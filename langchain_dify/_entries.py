@@ -1,14 +1,13 @@
 """The public ways into the models, thin layers over core's: they know the run before core makes it.
 
 Core tells `_stream` neither its run nor the call's config. Here the config is completed, the run's id chosen, and what
-`config["configurable"]` says made keyword arguments; `_tracing.CallScope` carries the rest. Every way to a cache leads
+`config["configurable"]` says made keyword arguments; `_scopes.CallScope` carries the rest. Every way to a cache leads
 through `generate`, which sees to it that no answer is taken for another's.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import aclosing, closing
 from typing import Any
 
 from langchain_core.callbacks import AsyncCallbackManager, CallbackManager, Callbacks
@@ -25,7 +24,7 @@ from dify_integrations.bridge.inline import has_local_file
 from ._base import App
 from ._caching import whole_answers
 from ._cancelling import Cancelling
-from ._tracing import CallScope
+from ._scopes import CallScope, Generators
 
 _CONFIGURABLE = ("conversation_id", "inputs")
 _OF_THE_RUN = ("tags", "metadata", "run_name", "run_id")
@@ -57,34 +56,16 @@ class ScopedChatModel(App, BaseChatModel):
         scope = self._scope(config, get_callback_manager_for_config)
         cancelling = Cancelling(scope.config, kwargs)
         kwargs = self._told(kwargs, scope.config, *_CONFIGURABLE)
-        chunks = scope.adopt(super().stream(input, scope.config, stop=stop, **kwargs))
-        try:
-            with scope, cancelling:
-                first = next(chunks, None)
-            if first is not None:
-                yield first
-            for chunk in chunks:  # noqa: UP028  # `yield from` would close core's generator before ours
-                yield chunk
-        finally:
-            scope.close()
+        return scope.flow(super().stream(input, scope.config, stop=stop, **kwargs), cancelling)
 
     @override
-    async def astream(
+    def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> AsyncGenerator[AIMessageChunk, None]:
         scope = self._scope(config, get_async_callback_manager_for_config)
         cancelling = Cancelling(scope.config, kwargs)
         kwargs = self._told(kwargs, scope.config, *_CONFIGURABLE)
-        chunks = scope.adopt(super().astream(input, scope.config, stop=stop, **kwargs))
-        try:
-            with scope, cancelling:
-                first = await anext(chunks, None)
-            if first is not None:
-                yield first
-            async for chunk in chunks:
-                yield chunk
-        finally:
-            await scope.aclose()
+        return scope.aflow(super().astream(input, scope.config, stop=stop, **kwargs), cancelling)
 
     @override
     def stream_events(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
@@ -160,26 +141,15 @@ class ScopedLLM(App, BaseLLM):
     ) -> Generator[str, None, None]:
         config = ensure_config(config)
         cancelling = Cancelling(config, kwargs)
-        with closing(super().stream(input, config, stop=stop, **self._told(kwargs, config, "inputs"))) as texts:  # type: ignore[type-var]  # a generator
-            with cancelling:
-                first = next(texts, None)
-            if first is not None:
-                yield first
-            yield from texts
+        return Generators().flow(super().stream(input, config, stop=stop, **self._told(kwargs, config, "inputs")), cancelling)
 
     @override
-    async def astream(
+    def astream(
         self, input: LanguageModelInput, config: RunnableConfig | None = None, *, stop: list[str] | None = None, **kwargs: Any
     ) -> AsyncGenerator[str, None]:
         config = ensure_config(config)
         cancelling = Cancelling(config, kwargs)
-        async with aclosing(super().astream(input, config, stop=stop, **self._told(kwargs, config, "inputs"))) as texts:  # type: ignore[type-var]
-            with cancelling:
-                first = await anext(texts, None)
-            if first is not None:
-                yield first
-            async for text in texts:
-                yield text
+        return Generators().aflow(super().astream(input, config, stop=stop, **self._told(kwargs, config, "inputs")), cancelling)
 
     # Core's text models answer a batch in one call, whose arguments are those of the first config.
 

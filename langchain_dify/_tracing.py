@@ -1,22 +1,28 @@
 """Steps of a run as child runs of the LangChain run they happen in: nodes, tools and retrievals in every tracer.
 
 The logic is written once, as generators that yield callback calls and are sent what these return; `SyncChildRuns` and
-`AsyncChildRuns` perform the calls. Also here: the call scope, because `_stream` is not told whose run it is.
+`AsyncChildRuns` perform the calls.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from contextvars import ContextVar, Token
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
 
 import anyio
-from langchain_core.callbacks import AsyncCallbackManager, CallbackManager
+from langchain_core.callbacks import (
+    AsyncCallbackManager,
+    AsyncCallbackManagerForChainRun,
+    AsyncCallbackManagerForRetrieverRun,
+    AsyncCallbackManagerForToolRun,
+    CallbackManager,
+)
 from langchain_core.utils.uuid import uuid7
 
 from dify_integrations import Paused, RunFailed, StepFinished, StepStarted, StepUpdated, TextReplaced
-from dify_integrations.bridge.steps import is_failure, name_of, payload, role_of
+from dify_integrations.bridge.steps import StepRole, is_failure, name_of, payload, role_of
 
 from ._mapping import documents_of
 from ._progress import SHOWN, Tell
@@ -24,7 +30,6 @@ from ._progress import SHOWN, Tell
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from langchain_core.runnables import RunnableConfig
     from typing_extensions import Self
 
     from dify_integrations import AsyncRun, Item, Run, RunResult, Step
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 Calls = Generator[Callable[[], Any], Any, None]
 ManagerT = TypeVar("ManagerT", CallbackManager, AsyncCallbackManager)
 GeneratorT = TypeVar("GeneratorT")
+ChunkT = TypeVar("ChunkT")
 
 _TOLD: frozenset[type] = frozenset({StepStarted, StepUpdated, StepFinished, TextReplaced, Paused})
 _CLOSE_S = 5.0
@@ -80,12 +86,17 @@ class ChildRuns:
         role, name, inputs = role_of(step), name_of(step), payload(step.inputs)
         fields = inputs if isinstance(inputs, dict) else {} if inputs is None else {"input": inputs}
         if role == "tool":
-            start = partial(manager.on_tool_start, {"name": name}, str(inputs or ""), name=name, inputs=fields)
+            start = partial(manager.on_tool_start, {"name": name}, str(inputs or ""), inputs=fields)
         elif role == "retriever":
-            start = partial(manager.on_retriever_start, {"name": name}, str(fields.get("query", inputs or "")), name=name)
+            start = partial(manager.on_retriever_start, {"name": name}, str(fields.get("query", inputs or "")))
         else:
-            start = partial(manager.on_chain_start, {"name": name}, fields, name=name)
-        run = yield start
+            start = partial(manager.on_chain_start, {"name": name}, fields)
+        run_id = uuid7()
+        try:
+            run = yield partial(start, name=name, run_id=run_id)
+        except BaseException:  # cancelled while handlers were told: some know of the run, so it is ended like the others
+            self._open[step.id] = (role, _run_below(manager, role, run_id))
+            raise
         self._open[step.id] = (role, run)
 
     def _finish(self, step: Step) -> Calls:
@@ -181,9 +192,22 @@ async def _aperform(calls: Calls) -> None:
     answer: Any = None
     try:
         while True:
-            answer = await calls.send(answer)()
+            call = calls.send(answer)
+            try:
+                answer = await call()
+            except BaseException as error:
+                calls.throw(error)
+                raise
     except StopIteration:
         return
+
+
+def _run_below(manager: Any, role: StepRole, run_id: UUID) -> Any:
+    """The run manager that core would have made."""
+    kinds = {"tool": AsyncCallbackManagerForToolRun, "retriever": AsyncCallbackManagerForRetrieverRun}
+    names = ("handlers", "inheritable_handlers", "parent_run_id", "tags", "inheritable_tags", "metadata", "inheritable_metadata")
+    kind: Any = kinds.get(role, AsyncCallbackManagerForChainRun)
+    return kind(run_id=run_id, **{name: getattr(manager, name) for name in names})
 
 
 def manager_below(run: Any, kind: type[ManagerT]) -> ManagerT | None:
@@ -203,68 +227,3 @@ def manager_below(run: Any, kind: type[ManagerT]) -> ManagerT | None:
         metadata=dict(run.inheritable_metadata),
         inheritable_metadata=dict(run.inheritable_metadata),
     )
-
-
-_current: ContextVar[CallScope | None] = ContextVar("langchain_dify_call", default=None)
-
-
-class Generators:
-    """Nested generators that are closed from the inside out: our child runs and connection before core's run around them."""
-
-    def __init__(self) -> None:
-        self._generators: list[Any] = []
-
-    def adopt(self, generator: GeneratorT) -> GeneratorT:
-        """Close this generator before those that came earlier."""
-        self._generators.append(generator)
-        return generator
-
-    def close(self) -> None:
-        """Close them, the inner one first."""
-        for generator in reversed(self._generators):
-            generator.close()
-
-    async def aclose(self) -> None:
-        """Close them, the inner one first."""
-        for generator in reversed(self._generators):
-            await generator.aclose()
-
-
-class CallScope(Generators):
-    """What `_stream` needs to know and core does not tell it: which run it is, and who listens.
-
-    Made by the public methods before core makes its run, under an id chosen in advance.
-
-    Args:
-        config: The call's config, complete.
-        manager: Made from it once; core is handed the same object, so that tracers know the parent of our children.
-    """
-
-    def __init__(self, config: RunnableConfig, manager: CallbackManager | AsyncCallbackManager) -> None:
-        super().__init__()
-        self.run_id = config.get("run_id") or uuid7()
-        self.config = cast("RunnableConfig", {**config, "callbacks": manager, "run_id": self.run_id})
-        self.inheritable_handlers = manager.inheritable_handlers
-        self.inheritable_tags = manager.inheritable_tags
-        self.inheritable_metadata = manager.inheritable_metadata
-        self._taken = False
-        self._token: Token[CallScope | None] | None = None
-
-    def __enter__(self) -> Self:
-        """Be the current scope. Only around the first step of a generator, or it would leak into its consumer."""
-        self._token = _current.set(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._token is not None:
-            _current.reset(self._token)
-            self._token = None
-
-    @staticmethod
-    def take() -> CallScope | None:
-        """The current scope, for the first call inside it only."""
-        scope = _current.get()
-        if scope is None or scope._taken:
-            return None
-        scope._taken = True
-        return scope

@@ -20,7 +20,8 @@ from ._demand import Demand, aanswered, answered, astreamed, streamed
 from ._mapping import Form, OnReplace
 from ._prompted import PromptedChatModel
 from ._requests import ChatTurn, chat_turn
-from ._tracing import AsyncChildRuns, CallScope, ManagerT, SyncChildRuns, manager_below
+from ._scopes import CallScope
+from ._tracing import AsyncChildRuns, ManagerT, SyncChildRuns, manager_below
 
 
 class ChatDify(PromptedChatModel):

@@ -23,6 +23,7 @@ from dify_integrations.bridge.reading import Reading
 from ._cancelling import cancelled_by, with_token
 from ._entries import ScopedLLM
 from ._mapping import Continuation, OnReplace, Reply, generation_of
+from ._scopes import Generators
 from ._tracing import AsyncChildRuns, ManagerT, SyncChildRuns, manager_below
 from .errors import model_errors
 
@@ -113,7 +114,8 @@ class DifyLLM(ScopedLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
-        return self._texts(prompt, stop, run_manager, with_token(kwargs), aloud=True)
+        texts, outer = self._texts(prompt, stop, run_manager, with_token(kwargs), aloud=True), Generators.take()
+        return outer.adopt(texts) if outer is not None else texts
 
     @override
     def _astream(
@@ -123,7 +125,8 @@ class DifyLLM(ScopedLLM):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[GenerationChunk]:
-        return self._atexts(prompt, stop, run_manager, with_token(kwargs), aloud=True)
+        texts, outer = self._atexts(prompt, stop, run_manager, with_token(kwargs), aloud=True), Generators.take()
+        return outer.adopt(texts) if outer is not None else texts
 
     def _texts(
         self,

@@ -20,7 +20,8 @@ from ._cancelling import watcher
 from ._outputs import OutputsChunk, outputs_of
 from ._pausing import AsyncPausingCall, OnPause, SyncPausingCall
 from ._progress import progress_of
-from ._tracing import AsyncChildRuns, Generators, SyncChildRuns, afollow, follow
+from ._scopes import Generators
+from ._tracing import AsyncChildRuns, SyncChildRuns, afollow, follow
 
 _PASSED_ON = ("user", "workflow_id", "trace_id", "resume")
 

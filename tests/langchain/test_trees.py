@@ -9,8 +9,10 @@ import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
+from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph.graph import START, StateGraph
 from typing_extensions import TypedDict
@@ -74,6 +76,10 @@ class State(TypedDict, total=False):
     out: Any
 
 
+def graph_of(node: Any) -> Any:
+    return StateGraph(State).add_node("node", node).add_edge(START, "node").compile()
+
+
 def ways(run: Runnable[Any, Any], given: Any, config: RunnableConfig) -> dict[str, Callable[[], Any]]:
     chain: Runnable[Any, Any] = RunnableLambda(lambda _: given) | run
     nested: Runnable[Any, Any] = RunnableLambda(lambda _: run.invoke(given))
@@ -81,7 +87,7 @@ def ways(run: Runnable[Any, Any], given: Any, config: RunnableConfig) -> dict[st
     def node(_: State) -> State:
         return {"out": run.invoke(given)}
 
-    graph: Any = StateGraph(State).add_node("node", node).add_edge(START, "node").compile()
+    graph = graph_of(node)
     return {
         "invoke": lambda: run.invoke(given, config),
         "stream": lambda: list(run.stream(given, config)),
@@ -105,7 +111,7 @@ def async_ways(run: Runnable[Any, Any], given: Any, config: RunnableConfig) -> d
         async for _ in stream:
             pass
 
-    graph: Any = StateGraph(State).add_node("node", node).add_edge(START, "node").compile()
+    graph = graph_of(node)
     inner: Runnable[Any, Any] = RunnableLambda(nested)
     return {
         "invoke": lambda: run.ainvoke(given, config),
@@ -126,6 +132,7 @@ WAYS = pytest.mark.parametrize("way", ["invoke", "stream", "batch", "chain", "ne
 def test_one_tree(serve: Serve, recorder: Recorder, make: Make, way: str, asynchronous: bool) -> None:
     """Check 16: the tree is the same by every way, every run ends, and well; instants belong to the run they happen in."""
     run, given, own = make(serve(*apps(*NODES)))
+    recorder.run_inline = make is text_model  # core tells nobody else of a text model's start where LangGraph listens inline
     config: RunnableConfig = {"callbacks": [recorder]}
     if asynchronous:
         asyncio.run(async_ways(run, given, config)[way]())
@@ -146,6 +153,7 @@ def test_nothing_is_open_after_an_error(
 ) -> None:
     """Check 16: after a failed node and after a connection that was lost, every run has ended, ours as failures."""
     run, given, own = make(serve(*apps(Node("llm", "LLM", inside=[Text("one "), end]))))
+    recorder.run_inline = make is text_model
     config: RunnableConfig = {"callbacks": [recorder]}
     with pytest.raises(Exception, match="broken|ended before"):  # noqa: PT012  # one of two calls
         if asynchronous:
@@ -180,6 +188,42 @@ def test_nothing_of_ours_is_open_after_cancelling(serve: Serve, recorder: Record
     assert f"{RUN} > chain dify:LLM" in below(recorder, own)
     assert served.server.wait_until(lambda server: [stop.user for stop in server.stops] == ["ann"])
     gate.set()
+
+
+class Slow(AsyncCallbackHandler):
+    """Takes its time with the start of a node."""
+
+    def __init__(self) -> None:
+        self.reached = asyncio.Event()
+        self.started: list[UUID] = []
+        self.failed: list[UUID] = []
+
+    async def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
+        self.started.append(run_id)
+        if kwargs.get("name") == "dify:LLM":
+            self.reached.set()
+            await asyncio.Event().wait()
+
+    async def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
+        self.failed.append(run_id)
+
+
+def test_a_run_whose_start_was_being_told_is_ended_too(serve: Serve) -> None:
+    """Check 16: a handler that was interrupted in a start hears of the end."""
+    run, given, _ = runnable(serve(*apps(Node("llm", "LLM", inside=[Text("one")]))))
+
+    async def cancelled() -> Slow:
+        slow = Slow()
+        task = asyncio.ensure_future(run.ainvoke(given, {"callbacks": [slow]}))
+        await slow.reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return slow
+
+    slow = asyncio.run(cancelled())
+    own, workflow, _, node = slow.started
+    assert slow.failed == [node, workflow, own]
 
 
 @pytest.mark.parametrize("make", [chat_model, text_model, runnable])
@@ -236,7 +280,7 @@ def around(run: Runnable[Any, Any], given: Any, place: str) -> tuple[Runnable[An
     async def node(_: State, config: RunnableConfig) -> State:
         return {"out": await run.ainvoke(given, config)}
 
-    return StateGraph(State).add_node("node", node).add_edge(START, "node").compile(), {}
+    return graph_of(node), {}
 
 
 @KINDS
