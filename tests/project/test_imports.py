@@ -27,7 +27,10 @@ HTTPX_ROOMS.add("dify_integrations/_faults.py")
 PURE = ["core", "events", "runs", "operations", "bridge"]
 IMPURE = {"httpx", "asyncio", "anyio", "socket", "time", "random", "threading", "os", "logging"}
 # Locks, where state is shared between threads.
-ALLOWED = {f"dify_integrations/{name}.py": {"threading"} for name in ("core/budget", "bridge/cancelling", "bridge/conversation", "bridge/clients")}
+ALLOWED = {
+    f"dify_integrations/{name}.py": {"threading"}
+    for name in ("core/budget", "bridge/cancelling", "bridge/conversation", "bridge/clients")
+}
 
 
 def files(*tops: str) -> list[Path]:
