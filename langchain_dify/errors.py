@@ -10,14 +10,16 @@
     EndpointNotAvailable                            ModelNotFoundError                 no
     TooManyRequests                                 ModelRateLimitError                yes
     QuotaExceeded                                   ModelRateLimitError                no
+    QuotaExceeded of the app's provider             ModelInvalidRequestError           no
     ServerError                                     ModelAPIError                      before content only
     ConnectFailed ConnectionDropped ProxyFailed
     TLSFailed StreamInterrupted                     ModelConnectionError               before content only, TLS never
     ReadTimedOut DeadlineExceeded StreamStalled     ModelTimeoutError                  before content only
-    RunFailed                                       ModelError                         no
+    RunFailed UnexpectedContent MalformedEvent
+    BodyTooLarge                                    ModelError                         no
     RunError (`DifyRefusalError`)                   ModelRefusalError (core 1.7.5)     no
 
-`InvalidArgument` and `ProtocolError` stay what they are: no model was at fault. Retrievers raise Dify's errors as they are.
+`InvalidArgument` stays what it is: no model was asked. Retrievers raise Dify's errors as they are.
 """
 
 from __future__ import annotations
@@ -92,6 +94,10 @@ class DifyQuotaError(dify.QuotaExceeded, langchain.ModelRateLimitError):
     is_retryable = False
 
 
+class DifyProviderQuotaError(dify.QuotaExceeded, langchain.ModelInvalidRequestError):
+    """The hosted quota of the app's model is used up; give the app a provider of its own in Dify."""
+
+
 class DifyServerError(dify.ServerError, langchain.ModelAPIError):
     """5xx."""
 
@@ -128,6 +134,18 @@ class DifyReadTimeoutError(dify.ReadTimedOut, langchain.ModelTimeoutError):
 
 class DifyDeadlineError(dify.DeadlineExceeded, langchain.ModelTimeoutError):
     """The whole-run clock ran out."""
+
+
+class DifyUnexpectedContentError(dify.UnexpectedContent, langchain.ModelError):
+    """An answer of another kind than promised; look at the address and at proxies in between."""
+
+
+class DifyMalformedEventError(dify.MalformedEvent, langchain.ModelError):
+    """A frame of the answer that is no event; the run may go on in Dify."""
+
+
+class DifyBodyTooLargeError(dify.BodyTooLarge, langchain.ModelError):
+    """An answer above the configured limit."""
 
 
 class DifyRunFailedError(dify.RunFailed, langchain.ModelError):
@@ -188,6 +206,9 @@ _MODEL_ERRORS: dict[type[dify.DifyError], type[dify.DifyError]] = {
     dify.StreamStalled: DifyStreamStalledError,
     dify.ReadTimedOut: DifyReadTimeoutError,
     dify.DeadlineExceeded: DifyDeadlineError,
+    dify.UnexpectedContent: DifyUnexpectedContentError,
+    dify.MalformedEvent: DifyMalformedEventError,
+    dify.BodyTooLarge: DifyBodyTooLargeError,
     dify.RunFailed: DifyRunFailedError,
 }
 _TOOL_ERRORS: dict[type[dify.DifyError], type[dify.DifyError]] = {
@@ -205,8 +226,11 @@ def as_model_error(error: dify.DifyError) -> dify.DifyError:
         return error
     if kind is DifyProviderError and _OVERFLOW.search(error.message):
         kind = DifyContextOverflowError
+    if kind is DifyQuotaError and getattr(error, "code", "") == "provider_quota_exceeded":
+        kind = DifyProviderQuotaError
     same = _again(error, kind)
-    if isinstance(same, langchain.ModelError) and same.is_retryable and error.partial is not None and error.partial.text:
+    said = error.partial is not None and (error.partial.text or error.partial.reasoning)
+    if isinstance(same, langchain.ModelError) and same.is_retryable and said:
         same.is_retryable = False  # the caller has seen words of it; a second try would say them again
     return same
 

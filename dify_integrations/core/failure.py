@@ -55,6 +55,7 @@ _HINTS: dict[type[APIError], str] = {
     ProviderError: "check the app's model provider in Dify",
 }
 _HINT_BY_CODE = {
+    "provider_quota_exceeded": "give the app a model provider of its own in Dify",
     "app_unavailable": "publish the app, and use the method for its mode",
     "not_chat_app": "this key belongs to an app of another mode; use dify.completion or dify.workflows",
     "not_workflow_app": "this key belongs to an app of another mode; use dify.chat or dify.completion",

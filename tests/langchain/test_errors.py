@@ -48,6 +48,9 @@ TABLE: list[tuple[dify.DifyError, type[Exception], bool]] = [
     (dify.ReadTimedOut("m"), langchain.ModelTimeoutError, True),
     (dify.DeadlineExceeded("m"), langchain.ModelTimeoutError, True),
     (dify.RunFailed("m"), langchain.ModelError, False),
+    (dify.UnexpectedContent("m"), langchain.ModelError, False),
+    (dify.MalformedEvent("m"), langchain.ModelError, False),
+    (dify.BodyTooLarge("m"), langchain.ModelError, False),
 ]
 
 
@@ -73,9 +76,11 @@ def test_every_error_of_the_server_and_the_network_has_its_class() -> None:
         dify.RateLimited,
         dify.RunError,
         dify.RunStopped,
+        dify.ProtocolError,
+        dify.StreamConsumed,
     }
-    # No model waits for an index, and what a protocol error means to LangChain nobody can tell.
-    apart = (dify.ProtocolError, dify.IndexingError)
+    # No model waits for an index.
+    apart = (dify.IndexingError,)
     expected = {kind for kind in leaves(dify.DifyError) if not issubclass(kind, apart)} - stay
     assert expected == set(errors._MODEL_ERRORS)
 
