@@ -217,6 +217,7 @@ async def test_async_chain(served: Served) -> None:
     """Check 20: in an async chain, too, and cancelled by a task of the same loop."""
     chain, token = chain_of(served.chat("chat")), DifyCancelToken()
     read: list[str] = []
+    began = 0.0
     async for text in chain.astream({"what": "it"}, with_token(token)):
         read.append(text)
         if text == CANCELLED:
@@ -283,7 +284,7 @@ def test_as_an_argument(served: Served, kind: str) -> None:
 def test_the_next_step_of_a_cancelled_chain_is_not_asked(served: Served) -> None:
     """A chain of two calls: the first ends early, the second is not sent."""
     first, second = served.chat("chat"), served.chat("quick")
-    chain = first | RunnableLambda(lambda message: message.text) | second
+    chain: Any = first | RunnableLambda(lambda message: str(message.content)) | second
     token = DifyCancelToken()
     later = Later(served, token)
     outcome = chain.invoke("Hi", with_token(token))
