@@ -13,7 +13,7 @@ import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.runnables import RunnableLambda, RunnableParallel
+from langchain_core.runnables import RunnableParallel
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 
@@ -284,7 +284,7 @@ def test_as_an_argument(served: Served, kind: str) -> None:
 def test_the_next_step_of_a_cancelled_chain_is_not_asked(served: Served) -> None:
     """A chain of two calls: the first ends early, the second is not sent."""
     first, second = served.chat("chat"), served.chat("quick")
-    chain: Any = first | RunnableLambda(lambda message: str(message.content)) | second
+    chain: Any = first | StrOutputParser() | second
     token = DifyCancelToken()
     later = Later(served, token)
     outcome = chain.invoke("Hi", with_token(token))
