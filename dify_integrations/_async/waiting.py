@@ -77,11 +77,16 @@ async def at_end_of_place(close: Callable[[], Awaitable[None]]) -> AsyncGenerato
 
 
 async def _guard(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None, None]:
+    cut = False
     try:
         yield
+    except asyncio.CancelledError:
+        # A client was forgotten as its loop ends, and the loop cancels the task that is to close it before its first step.
+        cut = True
+        raise
     finally:
-        # When a client is forgotten as its loop ends, the loop cancels the task that closes it before its first step.
-        await settle(close)
+        # Otherwise here and now: an ending loop may have no turn left for a task of its own.
+        await (settle(close) if cut else close())
 
 
 async def within(seconds: float | None, read: Callable[[], Awaitable[T]], stream: object = None) -> T:

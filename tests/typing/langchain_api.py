@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 from langchain_core.documents import Document
@@ -20,8 +20,8 @@ from langchain_dify import ChatDify, DifyLLM, DifyRetriever, DifyWorkflowTool
 def chat(client: Dify, async_client: AsyncDify) -> None:
     model = ChatDify(client=client, async_client=async_client, inputs={"tone": "dry"}, conversation="stateless")
     assert_type(model.invoke("Hi", user="ann"), AIMessage)
-    assert_type(model.stream("Hi"), Iterator[AIMessageChunk])
-    assert_type(model.astream("Hi"), AsyncIterator[AIMessageChunk])
+    assert_type(model.stream("Hi"), Generator[AIMessageChunk, None, None])
+    assert_type(model.astream("Hi"), AsyncGenerator[AIMessageChunk, None])
     assert_type(model.bind_tools([]), Runnable[LanguageModelInput, AIMessage])
     assert_type(model.app_fingerprint, str)
     assert_type(ChatPromptTemplate.from_template("{q}") | model | StrOutputParser(), RunnableSerializable[dict[str, Any], str])
