@@ -58,6 +58,14 @@ def test_two_apps_never_answer_for_each_other(serve: Serve, kind: Kind, globally
     assert asked(served) == 2, "each was asked once, then the cache answered"
 
 
+def test_two_apps_of_one_name_never_answer_for_each_other(serve: Serve, shared: InMemoryCache) -> None:
+    """Check 5: what `model=` of a call means is the model's own business."""
+    served = serve(*apps("chat"), saying(Text("I am main"), name="main"))
+    models = [served.chat("main", apps={"x": served.server.app(name).api_key}) for name in ("a", "b")]
+    assert [model.invoke("Who?", model="x").text for model in (*models, *models)] == ["I am a", "I am b"] * 2
+    assert len(served.bodies()) == 2
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("kind", KINDS)
 async def test_two_apps_never_answer_for_each_other_async(serve: Serve, kind: Kind, shared: InMemoryCache) -> None:
