@@ -7,10 +7,10 @@ from typing import cast
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
-from dify_integrations import InvalidArgument
-from dify_integrations.local import Text
+from dify_integrations import InvalidArgument, TransportError
+from dify_integrations.local import Drop, Text
 from langchain_dify import ChatDify
-from tests.langchain.conftest import ONE, THREE, TWO, Ask, Serve, Served, conversation_of, every_way
+from tests.langchain.conftest import ONE, THREE, TWO, Ask, Serve, Served, answering, conversation_of, every_way
 
 
 def test_turns_at_once_do_not_share_a_conversation(serve: Serve) -> None:
@@ -46,6 +46,20 @@ def test_threads_at_once_do_not_share_a_conversation(serve: Serve) -> None:
     model.batch([[ONE, first, HumanMessage(f"Two, {number}?")] for number in range(6)])
     continued = [body for body in served.bodies()[1:] if body.get("conversation_id")]
     assert [body["conversation_id"] for body in continued] == [conversation_of(first)]
+
+
+@pytest.mark.anyio
+@every_way
+async def test_a_turn_of_which_nothing_was_heard_may_have_happened(serve: Serve, ask: Ask) -> None:
+    """Check 8: Dify recorded the question before the connection broke; the server is asked."""
+    served = serve(answering(lambda turn: [Drop()] if turn.query == "Lost?" else [Text("yes")]))
+    model = served.chat()
+    first = await ask(model, [ONE])
+    with pytest.raises(TransportError):
+        await ask(model, [ONE, first, HumanMessage("Lost?")])
+    await ask(model, [ONE, first, TWO])
+    body = served.bodies()[-1]
+    assert not body.get("conversation_id") and "One?" in body["query"]
 
 
 def test_a_conversation_is_free_again_after_a_turn_that_could_not_be_sent(serve: Serve) -> None:
