@@ -162,6 +162,8 @@ class ChatTurn:
             return
         if result is not None and result.conversation_id and result.message_id:
             self._tips.moved(result.conversation_id, result.message_id, planned.system)
+        elif planned.conversation_id:
+            self._tips.lost(planned.conversation_id)
         if planned.conversation_id:
             self._tips.leave(planned.conversation_id)
 

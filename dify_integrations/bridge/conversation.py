@@ -48,6 +48,11 @@ class Tips:
             while len(self._tips) > KNOWN_TIPS:
                 self._tips.popitem(last=False)
 
+    def lost(self, conversation_id: str) -> None:
+        """A turn was sent and nothing heard of it: whether Dify has recorded it, only Dify knows."""
+        with self._lock:
+            self._tips.pop(conversation_id, None)
+
     def is_tip(self, anchor: Anchor) -> bool:
         """Whether nothing newer is known or under way; a conversation never seen here counts as untouched."""
         with self._lock:

@@ -127,6 +127,9 @@ def test_only_the_server_knows_about_what_was_not_seen_here() -> None:
     assert not tips.doubts(ANCHOR)
     tips.moved("conversation-1", "message-0")
     assert tips.doubts(ANCHOR)
+    tips.moved("conversation-1", "message-1")
+    tips.lost("conversation-1")
+    assert tips.doubts(ANCHOR)
     tips.enter("conversation-1")
     assert not tips.doubts(ANCHOR), "it is not the tip, whatever the server says"
 
