@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..runs.steps import part_of
+from .reading import is_said
+
 if TYPE_CHECKING:
     from ..models.messages import AgentThought, Message, MessageFile
 
@@ -39,16 +42,22 @@ def sent_files(turn: Message) -> list[MessageFile]:
 
 
 def thoughts_of(turn: Message) -> list[dict[str, Any]]:
-    """The agent's steps that used tools, in their order."""
+    """The agent's steps that used tools, in their order and as a fresh answer tells them: one for each tool."""
     used = sorted((step for step in turn.agent_thoughts if step.tool), key=lambda step: step.position or 0)
-    return [_thought(step) for step in used]
+    return [thought for step in used for thought in _thoughts(step, turn.answer or "")]
 
 
-def _thought(step: AgentThought) -> dict[str, Any]:
-    return {
-        "id": step.id,
-        "thought": step.thought or "",
-        "tool": step.tool,
-        "arguments": step.tool_input,
-        "observation": step.observation,
-    }
+def _thoughts(step: AgentThought, answer: str) -> list[dict[str, Any]]:
+    names = [name for name in (step.tool or "").split(";") if name]
+    alone = len(names) == 1
+    thought = "" if is_said(step.thought or "", answer) else step.thought or ""
+    return [
+        {
+            "id": f"{step.id}:{name}",
+            "thought": "" if number else thought,
+            "tool": name,
+            "arguments": part_of(step.tool_input or "", name, alone=alone),
+            "observation": part_of(step.observation, name, alone=alone) if step.observation else None,
+        }
+        for number, name in enumerate(names)
+    ]

@@ -142,8 +142,7 @@ class Reading:
 
     def _begin(self, call: ToolCall) -> None:
         # Most agents say their thought aloud, and one step with several tools has a single thought.
-        said, thoughts = _bare("".join(self._said)), (call.thought, _THINKING.sub("", call.thought))
-        told = call.thought == self._thought or any(_bare(thought) in said for thought in thoughts)
+        told = call.thought == self._thought or is_said(call.thought, "".join(self._said))
         self._thought = call.thought
         thought = "" if told else call.thought
         self._running[call.id] = {"id": call.id, "thought": thought, "tool": call.name, "arguments": call.arguments}
@@ -181,6 +180,12 @@ def added_up(parts: Iterable[Part], instead: Iterable[Part] | None = None) -> Pa
         turns = [[text, len(reasoning), calls] for text, _, calls in turns]
     text = "".join(part.text for part in said)
     return Part(text, reasoning, [call for part in said for call in part.calls], thoughts, turns)
+
+
+def is_said(thought: str, text: str) -> bool:
+    """Whether an agent's thought stands in the text too, whatever the spaces, and with or without its `<think>` part."""
+    said = _bare(text)
+    return _bare(thought) in said or _bare(_THINKING.sub("", thought)) in said
 
 
 def _bare(text: str) -> str:

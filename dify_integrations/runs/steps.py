@@ -127,11 +127,11 @@ class StepTree:
         step_id = f"{event.id}:{name}"
         items: list[Item] = []
         if step_id not in self._steps:
-            arguments = _part(event.tool_input, name, alone=alone)
+            arguments = part_of(event.tool_input, name, alone=alone)
             call = self.tool_calls[step_id] = ToolCall(step_id, name, arguments, event.thought)
             items = [call, *self._start(Step(step_id, event.id, "tool", type=name, title=name, inputs=arguments))]
         if event.observation and step_id in self._open:
-            content = _part(event.observation, name, alone=alone)
+            content = part_of(event.observation, name, alone=alone)
             result = self.tool_results[step_id] = ToolResult(step_id, name, content)
             items += [result, *self._finish(step_id, status="succeeded", outputs=content)]
         return items
@@ -182,7 +182,7 @@ class StepTree:
         return [StepFinished(self._steps[step_id])]
 
 
-def _part(text: str, name: str, *, alone: bool) -> str:
+def part_of(text: str, name: str, *, alone: bool) -> str:
     """One tool's part of a JSON text keyed by tool name; the whole text when it is not built like that."""
     try:
         value = json.loads(text)

@@ -52,7 +52,7 @@ def test_what_comes_out_of_order_says_where() -> None:
 def test_step_of_the_server_is_told_when_it_ends_and_where() -> None:
     reading = Reading()
     call = ToolCall("1", "clock", '{"zone": "UTC"}', "I need the time.")
-    assert [reading.take(item) for item in (*texts("Wait. "), call)] == [[Part(text="Wait. ")], []]
+    assert [reading.take(TextDelta("Wait. ")), reading.take(call)] == [[Part(text="Wait. ")], []]
     (part,) = reading.take(ToolResult("1", "clock", "12:00"))
     assert part.thoughts == [
         {
@@ -107,7 +107,7 @@ def test_after_another_replacement_nothing_is_given_out() -> None:
 
 def test_replaced_text_comes_behind_what_remains() -> None:
     reading = Reading()
-    items = [ReasoningDelta("Hm."), *texts("You fool"), ToolCall("1", "clock", "{}"), ToolResult("1", "clock", "12:00")]
+    items: list[Any] = [ReasoningDelta("Hm."), *texts("You fool"), ToolCall("1", "clock", "{}"), ToolResult("1", "clock", "12:00")]
     heard = [part for item in items for part in reading.take(item)]
     part = added_up(heard, Reading().take(TextDelta("No.")))
     assert (part.text, part.reasoning, [step["at"] for step in part.thoughts]) == ("No.", "Hm.", [[0, 3, 0]])

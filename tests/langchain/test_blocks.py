@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.messages import AIMessage, BaseMessageChunk, message_chunk_to_message, messages_from_dict, messages_to_dict
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessageChunk,
+    HumanMessage,
+    message_chunk_to_message,
+    messages_from_dict,
+    messages_to_dict,
+)
 from langchain_core.tools import tool
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
@@ -21,10 +28,13 @@ from dify_integrations.local import File, Node, Reasoning, Say, Sources, Text, T
 from langchain_dify._mapping import Form, Reply
 from tests.langchain.conftest import Serve, saying
 from tests.langchain.recorded import MESSAGES, SIDES, Documented, InSync, Played, told_by, unnumbered
-from tests.langchain.test_streaming import SOURCE, folded
+from tests.langchain.test_streaming import SOURCE, folded, graph_of
 from tests.wire.recordings import Recording, frames
 
-pytestmark = pytest.mark.filterwarnings("ignore:The method `BaseChatModel._a?chat_model_stream_v3` is in beta")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The method `BaseChatModel._a?chat_model_stream_v3` is in beta"),
+    pytest.mark.filterwarnings("ignore:The v3 streaming protocol on Pregel is experimental"),
+]
 
 CALL = '{"name": "add", "arguments": {"a": 1, "b": 2}}'
 BROKEN = '{"name": "add", "arguments": nonsense}'
@@ -88,6 +98,26 @@ def test_every_version_gives_the_same_blocks(serve: Serve, side: type[InSync]) -
     assert {name: comparable(message.content_blocks) for name, message in first.items()} == dict.fromkeys(first, EXPECTED)
     assert [type(message.content) for message in first.values()] == [str, str, list, list, list]
     assert [[call["name"] for call in message.tool_calls] for message in first.values()] == [["add"]] * 5
+
+
+def test_a_graph_s_events_give_the_same_blocks(serve: Serve) -> None:
+    """Check 4: in a LangGraph whose events are version 3, where core streams inside `invoke`."""
+    graph = graph_of(serve(saying(*MIXED, mode="agent-chat")).chat(split_thinking=True).bind_tools([add]))
+    message = graph.stream_events({"messages": [("user", "Hi")]}, version="v3").output["messages"][-1]
+    assert comparable(message.content_blocks) == EXPECTED
+    assert message.response_metadata["dify"]["message_id"] and message.usage_metadata
+
+
+@pytest.mark.parametrize("version", ["v0", "v1"])
+def test_answer_of_blocks_is_continued(serve: Serve, version: str) -> None:
+    """Whatever the answer's content is, the next turn says the new words only, in the same conversation."""
+    served = serve(saying(*MIXED, mode="agent-chat"))
+    model = served.chat(output_version=version, split_thinking=True)
+    answer = model.invoke("Hi")
+    model.invoke([HumanMessage("Hi"), answer, HumanMessage("And now?")])
+    first, second = served.bodies()
+    assert second["query"] == "And now?" and not first.get("conversation_id")
+    assert second["conversation_id"] == answer.response_metadata["dify"]["conversation_id"]
 
 
 def test_a_stream_of_blocks_tells_each_when_it_is_there(serve: Serve) -> None:
