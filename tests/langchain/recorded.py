@@ -138,10 +138,10 @@ class InAsync(InSync):
     def events(model: Any, **kwargs: Any) -> tuple[list[Any], AIMessage]:
         async def main() -> tuple[list[Any], AIMessage]:
             stream = await model.astream_events("Hi", version="v3", **kwargs)
-            told = [event async for event in stream]
-            output = await stream.output
-            await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))  # core ends the run in a task of its own
-            return told, output
+            try:
+                return [event async for event in stream], await stream.output
+            finally:  # core ends the run in a task of its own
+                await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}), return_exceptions=True)
 
         return anyio.run(main)
 
