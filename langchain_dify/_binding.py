@@ -83,8 +83,17 @@ def told_digest(messages: Sequence[BaseMessage], conversation_id: str) -> str | 
 
 
 def spec_of(tool: Any) -> ToolSpec:
-    """A tool in any form LangChain knows."""
-    function = convert_to_openai_tool(tool)["function"]
+    """A tool in any form LangChain knows.
+
+    Raises:
+        InvalidArgument: A tool that runs on another provider's servers.
+    """
+    told = convert_to_openai_tool(tool)
+    function = told.get("function")
+    if not isinstance(function, dict):
+        raise InvalidArgument(
+            f"a tool of type {told.get('type')!r} runs on its provider's servers and cannot be told to a Dify app"
+        )
     parameters = function.get("parameters") or {"type": "object", "properties": {}}
     return ToolSpec(function["name"], function.get("description") or "", parameters)
 

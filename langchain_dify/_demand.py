@@ -43,7 +43,8 @@ class Demand:
         self.messages = messages
         self.kwargs = kwargs
         demanded = bool(kwargs.get("tools")) and is_demanding(choice_of(kwargs.get("tool_choice")))
-        self._left = int(kwargs.get("max_tool_repairs", model.max_tool_repairs)) if demanded else 0
+        repairs = kwargs.get("max_tool_repairs")
+        self._left = (model.max_tool_repairs if repairs is None else repairs) if demanded else 0
         self._held: list[ChatGenerationChunk] = []
         self._repeat = False
         self._usage: Any = None

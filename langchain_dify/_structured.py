@@ -153,9 +153,7 @@ class StructuredOutput(Runnable[LanguageModelInput, Any]):
                 return Outcome(raw, self._shape.value(found))
             except Misfit as misfit:
                 wrong = wrong or misfit.problems
-        wrong = wrong or [
-            f"it does not call {self._shape.name}" if self._method == "function_calling" else "there is no JSON in it"
-        ]
+        wrong = wrong or [self._missing(raw)]
         error = OutputParserException(
             f"The answer is no {self._shape.name}: {'; '.join(wrong)}. It is in .llm_output. Ask for less at once, choose "
             "another model in the app, or use a workflow with typed outputs (DifyWorkflow)",
@@ -168,6 +166,11 @@ class StructuredOutput(Runnable[LanguageModelInput, Any]):
             if call["name"] == self._shape.name:
                 yield call["args"]
         yield from readings(raw.text)  # a model that was told to call may write the arguments alone
+
+    def _missing(self, raw: AIMessage) -> str:
+        if raw.invalid_tool_calls:
+            return f"the call cannot be read: {raw.invalid_tool_calls[0]['args']}"
+        return f"it does not call {self._shape.name}" if self._method == "function_calling" else "there is no JSON in it"
 
     def _again(
         self, input: LanguageModelInput, outcome: Outcome, kwargs: Mapping[str, Any]

@@ -140,6 +140,21 @@ def test_no_json_at_all_is_repaired(serve: Serve) -> None:
     assert "no JSON" in served.bodies()[1]["query"]
 
 
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ("I would rather not.", "does not call City"),
+        ('<tool_calls>\n{"name": "City", "arguments": 7 8}\n</tool_calls>', "cannot be read"),
+        ('<tool_calls>\n{"name": "Town", "arguments": {"name": "Paris"}}\n</tool_calls>', "does not call City"),
+    ],
+)
+def test_no_call_that_can_be_read_is_repaired_once(serve: Serve, bad: str, told: str) -> None:
+    served = serving(serve, bad, written(PARIS, "function_calling"))
+    model = served.chat().with_structured_output(City, method="function_calling")
+    assert model.invoke("A city?") == City(**PARIS)
+    assert len(served.bodies()) == 2 and told in served.bodies()[1]["query"]
+
+
 def test_without_conversations_everything_is_said_again(serve: Serve) -> None:
     served = serving(serve, written(BAD, "json_schema"), written(PARIS, "json_schema"))
     model = served.chat(conversation="stateless").with_structured_output(City)

@@ -227,6 +227,12 @@ def test_a_choice_that_is_not_offered_is_refused(serve: Serve) -> None:
         serve([]).chat().bind_tools([add], tool_choice="subtract")
 
 
+@pytest.mark.parametrize("foreign", [{"type": "web_search"}, {"type": "code_interpreter", "container": {"type": "auto"}}], ids=str)
+def test_tools_of_other_providers_are_refused(serve: Serve, foreign: Any) -> None:
+    with pytest.raises(InvalidArgument, match="runs on its provider's servers"):
+        serve([]).chat().bind_tools([foreign])
+
+
 def test_one_call_at_most(serve: Serve) -> None:
     two = CALL.replace("\n</tool", '\n{"name": "clock", "arguments": {}}\n</tool')
     served = serve([*tokens(two)])
