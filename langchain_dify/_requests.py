@@ -70,6 +70,7 @@ class ChatTurn:
             history_apart=bool(model.history_input_key),
             home=(model.conversation_id or "") if self.clients is model.clients else "",  # a conversation is one app's
         )
+        self.clients = self.clients.timed(kwargs.get("timeout"))
         self._plan: Plan | None = None
         self._run: Run | AsyncRun | None = None
 

@@ -193,7 +193,7 @@ class DifyLLM(ScopedLLM):
         return self.streaming or any(isinstance(handler, _StreamingCallbackHandler) for handler in handlers)
 
     def _open(self, prompt: str, kwargs: Mapping[str, Any]) -> Run:
-        client = self.clients.sync
+        client = self.clients.timed(kwargs.get("timeout")).sync
         if self.mode == "chat":
             return client.chat.stream(prompt, auto_generate_name=False, **self._options(kwargs))
         if not (self.prompt_key or self._forms):
@@ -201,7 +201,7 @@ class DifyLLM(ScopedLLM):
         return client.completion.stream(**self._options(kwargs, prompt))
 
     async def _aopen(self, prompt: str, kwargs: Mapping[str, Any]) -> AsyncRun:
-        client = self.clients.asynchronous
+        client = self.clients.timed(kwargs.get("timeout")).asynchronous
         if self.mode == "chat":
             return client.chat.stream(prompt, auto_generate_name=False, **self._options(kwargs))
         if not (self.prompt_key or self._forms):

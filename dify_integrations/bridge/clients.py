@@ -11,7 +11,7 @@ from .._async.client import AsyncDify
 from .._sync.client import Dify
 
 if TYPE_CHECKING:
-    from ..settings import Settings
+    from ..settings import Settings, Timeouts
 
 
 class Clients:
@@ -58,6 +58,12 @@ class Clients:
             if self._async is None:
                 self._async = AsyncDify(**_arguments(settings))
             return self._async
+
+    def timed(self, timeout: Timeouts | float | None) -> Clients:
+        """These clients with other clocks, for one call; the connections are the same ones. `None` changes nothing."""
+        if timeout is None:
+            return self
+        return Clients(self.sync.with_options(timeout=timeout), self.asynchronous.with_options(timeout=timeout))
 
     def __deepcopy__(self, _: dict[int, Any]) -> Clients:
         return self

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 from langchain_core.caches import InMemoryCache
+from langchain_core.exceptions import ModelTimeoutError
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableParallel
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 
-from dify_integrations import InvalidArgument, RunStopped
+from dify_integrations import DifyError, InvalidArgument, RunStopped, Timeouts
 from dify_integrations.local import App, Gate, LocalDify, Outputs, Say, Text
 from langchain_dify import DifyCancelToken
 from langchain_dify.errors import DifyToolStoppedError
@@ -359,3 +360,29 @@ def test_a_copied_config_has_the_same_token() -> None:
     copied = copy.deepcopy(with_token(token))["configurable"]["dify_cancel"]
     assert copied is token
     assert copy.copy(token) is token
+
+
+@pytest.mark.parametrize("kind", KINDS[:3])
+@pytest.mark.parametrize("clocks", [0.2, Timeouts(deadline_s=0.2)], ids=["silence", "deadline"])
+def test_a_calls_own_clocks(served: Served, kind: str, clocks: Any) -> None:
+    """`timeout` of one call: silence, or the whole of it, ends with LangChain's time-out and what had been said."""
+    runnable, asked = made(served, kind)
+    began = time.monotonic()
+    with pytest.raises(ModelTimeoutError) as caught:
+        runnable.invoke(asked, timeout=clocks)
+    assert 0.2 <= time.monotonic() - began < 1.0
+    assert isinstance(caught.value, DifyError) and caught.value.partial is not None
+    assert caught.value.partial.text == CANCELLED
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", KINDS[:3])
+async def test_a_calls_own_clocks_async(served: Served, kind: str) -> None:
+    """The same for a task, and the next call has the model's own clocks again."""
+    runnable, asked = made(served, kind)
+    with pytest.raises(ModelTimeoutError):
+        await runnable.ainvoke(asked, timeout=0.2)
+    token = DifyCancelToken()
+    later = Later(served, token)
+    assert_cancelled(kind, await runnable.ainvoke(asked, cancel=token))
+    assert later.took() < AT_ONCE_S
