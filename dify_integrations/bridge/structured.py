@@ -27,6 +27,7 @@ _TRIES: Final = 64
 _FENCED: Final = re.compile(r"(?s)```[^\n`]*\n(.*?)```")
 _OPENING: Final = re.compile(r"[{\[]")
 _LAST_NUMBER: Final = re.compile(r"-?\d[\d.eE+-]*\Z")
+_ESCAPED: Final = re.compile(r"(?s)\\.")
 _DECODER: Final = json.JSONDecoder()
 
 
@@ -72,7 +73,9 @@ def partial(text: str) -> JsonObject | None:
     opening = _OPENING.search(text)
     if opening is None or opening[0] == "[":
         return None
-    begun = _LAST_NUMBER.sub("", text[opening.start() :])  # more digits may follow
+    begun = text[opening.start() :]
+    if _ESCAPED.sub("", begun).count('"') % 2 == 0:  # not inside a text
+        begun = _LAST_NUMBER.sub("", begun)  # more digits may follow
     try:
         value: Any = from_json(begun.encode("utf-8", "replace"), allow_partial="trailing-strings")
     except ValueError:

@@ -71,6 +71,13 @@ def test_any_object_is_found_in_any_prose(value: dict[str, Any], before: str, af
     assert next(iter(readings(answer))) == value
 
 
+def test_digits_at_the_end_of_a_text_are_part_of_it() -> None:
+    """A number may go on, and is told when it is complete; a text is told as far as it is written."""
+    assert partial('{"when": "on -5') == {"when": "on -5"}
+    assert partial('{"said": "\\"-5') == {"said": '"-5'}
+    assert partial('{"a": 1, "count": -5') == {"a": 1}
+
+
 def _grows(before: Any, after: Any) -> bool:
     """Whether everything that was told before still holds."""
     if isinstance(before, dict):
