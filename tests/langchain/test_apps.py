@@ -153,7 +153,7 @@ async def test_an_app_introduces_itself(serve: Serve) -> None:
             "audio_inputs",
         )
         assert [model.profile[name] for name in told] == [True, True, True, False, True, True, True]  # type: ignore[literal-required]
-        assert model.profile["name"] == "Front desk"
+        assert model.profile.get("name") == "Front desk"
     asked = [request.path.rpartition("/")[2] for request in served.server.requests]
     assert asked.count("info") == asked.count("parameters") == 2
 
@@ -177,7 +177,7 @@ async def test_other_kinds_of_app_are_refused(serve: Serve, mode: str) -> None:
 def test_the_constructor_asks_nobody() -> None:
     """The profile it has holds for every app."""
     model = ChatDify(api_key="app-x", base_url="http://127.0.0.1:9/v1", user="ann")
-    assert model.profile is not None and model.profile["tool_calling"] is True and "image_inputs" not in model.profile
+    assert model.profile is not None and model.profile.get("tool_calling") is True and "image_inputs" not in model.profile
     assert model.model == "dify"
 
 
@@ -199,5 +199,5 @@ def test_the_constructor_asks_nobody() -> None:
 def test_which_files_an_app_looks_at(upload: dict[str, Any], mode: str, expected: set[str]) -> None:
     found = modalities(AppParameters.model_validate({"file_upload": upload}), mode)
     assert {name for name, on in found.items() if on and name.endswith("_inputs")} == expected
-    assert found["image_tool_message"] is ("image_inputs" in expected)
-    assert found["attachment"] is (bool(upload.get("enabled")) and mode != "agent" or "image_inputs" in expected)
+    assert found.get("image_tool_message") is ("image_inputs" in expected)
+    assert found.get("attachment") is (bool(upload.get("enabled")) and mode != "agent" or "image_inputs" in expected)

@@ -250,7 +250,7 @@ def test_tools_switched_off(serve: Serve) -> None:
         model.invoke("Hi", tools=[add])
     schema = {"type": "object", "properties": {"people": {"type": "integer"}}}
     assert model.with_structured_output(schema).invoke("Hi") == {"people": 3}
-    assert model.profile is not None and model.profile["tool_calling"] is False
+    assert model.profile is not None and model.profile.get("tool_calling") is False
 
 
 def test_an_agent_app_warns_once(serve: Serve) -> None:
