@@ -10,7 +10,6 @@ import threading
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
-from uuid import UUID
 
 from langchain_core.language_models.base import LangSmithParams
 from langchain_core.runnables import RunnableConfig
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field
 from typing_extensions import Self
 
 from dify_integrations import AsyncDify, Dify, InvalidArgument, Timeouts
+from dify_integrations.bridge.arguments import merged_inputs, user_text
 from dify_integrations.bridge.clients import Clients, app_fingerprint
 from dify_integrations.models.apps import AppInfo
 
@@ -172,28 +172,6 @@ class App(Connection):
         """About how many tokens the text has: the app's tokenizer is not known here."""
         count: Callable[[str], list[int]] | None = getattr(self, "custom_get_token_ids", None)
         return len(count(text)) if count is not None else approximate_tokens(text)
-
-
-def user_text(value: Any) -> str:
-    """An identifier of a user as Dify takes it: text, or a number or UUID as text.
-
-    Raises:
-        InvalidArgument: Anything else, or nothing. A turn nobody's is never taken for the client's user's.
-    """
-    if isinstance(value, (str, int, UUID)) and str(value):
-        return str(value)
-    raise InvalidArgument(f"a user is a text that is not empty, not a {type(value).__name__}")
-
-
-def merged_inputs(below: Any, above: Any) -> dict[str, Any]:
-    """Variables of the app from two places; those of `above` win.
-
-    Raises:
-        InvalidArgument: They are no mapping.
-    """
-    if not isinstance(below or {}, Mapping) or not isinstance(above or {}, Mapping):
-        raise InvalidArgument("inputs are a mapping of the app's variables to their values")
-    return {**(below or {}), **(above or {})}
 
 
 def require_mode(info: AppInfo, takes: Callable[[str], bool], owner: object) -> None:

@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 
 from dify_integrations import InvalidArgument
+from dify_integrations.bridge.arguments import choice_of, is_demanding
 from dify_integrations.bridge.structured import JSON_ONLY, schema_instructions
 from dify_integrations.bridge.tool_calls import WITHDRAWN, ToolCallParser, ToolSpec, digest_of, instructions, offered, reminder
 from dify_integrations.bridge.unfenced import AnswerParser, Unfenced
@@ -96,31 +97,6 @@ def spec_of(tool: Any) -> ToolSpec:
         )
     parameters = function.get("parameters") or {"type": "object", "properties": {}}
     return ToolSpec(function["name"], function.get("description") or "", parameters)
-
-
-def choice_of(choice: Any) -> str | None:
-    """LangChain's and OpenAI's ways to choose a tool: `None`, `"auto"`, `"any"`, `"none"` or a tool's name.
-
-    Raises:
-        InvalidArgument: None of them.
-    """
-    if choice is None or choice is False:
-        return None
-    if choice is True or choice in ("any", "required"):
-        return "any"
-    if isinstance(choice, str):
-        return choice
-    if isinstance(choice, Mapping) and choice.get("type") in ("auto", "any", "none"):
-        return str(choice["type"])
-    name = choice.get("name") or (choice.get("function") or {}).get("name") if isinstance(choice, Mapping) else None
-    if isinstance(name, str):
-        return name
-    raise InvalidArgument("tool_choice is a tool's name, 'auto', 'any', 'none' or {'function': {'name': …}}")
-
-
-def is_demanding(choice: str | None) -> bool:
-    """Whether the choice wants a call in any case."""
-    return choice not in (None, "auto", "none")
 
 
 def format_of(given: Any) -> str:

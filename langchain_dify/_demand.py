@@ -13,9 +13,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Huma
 from langchain_core.messages.ai import add_usage
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
+from dify_integrations.bridge.arguments import choice_of, is_demanding
 from dify_integrations.bridge.tool_calls import UNCALLED
-
-from ._binding import choice_of, is_demanding
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun

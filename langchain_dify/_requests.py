@@ -11,9 +11,10 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from dify_integrations.bridge.clients import app_fingerprint
-from dify_integrations.bridge.conversation import Plan, Policy, Tips, anchor_in, plan
+from dify_integrations.bridge.conversation import Plan, Policy, Tips
 from dify_integrations.bridge.reading import Reading
 from dify_integrations.bridge.turn import without_system
+from dify_integrations.bridge.turn_taking import TurnTaking
 
 from ._binding import Binding, told_digest
 from ._cancelling import cancelled_by
@@ -53,43 +54,36 @@ class ChatTurn:
     ) -> None:
         self._model = model
         self._kwargs = kwargs
-        self._tips = tips
         self._stops = stop or model.stop or ()
         self._user = kwargs.get("user")
         self._name, self.clients = model.app_named(kwargs.get("model"))
         self._app = app_fingerprint(self.clients.settings, self._user)
         self._binding = Binding(kwargs, model.tools_input_key, off=model.tool_calling == "off")
         self._messages = messages
-        self._parts = parts_of(messages)
+        parts = parts_of(messages)
         self._system = ""
         if model.system_input_key:
-            self._system, self._parts = without_system(self._parts)
-        self._policy = Policy(
+            self._system, parts = without_system(parts)
+        policy = Policy(
             mode=model.conversation,
             on_fork=model.on_fork,
             history_apart=bool(model.history_input_key),
             home=(model.conversation_id or "") if self.clients is model.clients else "",  # a conversation is one app's
         )
+        conversation_id = kwargs.get("conversation_id") or ""
+        self._turn = TurnTaking(
+            parts, policy=policy, app=self._app, tips=tips, conversation_id=conversation_id, verify=model.verify_tip
+        )
         self.clients = self.clients.timed(kwargs.get("timeout"))
-        self._plan: Plan | None = None
         self._run: Run | AsyncRun | None = None
 
     def question(self) -> dict[str, Any] | None:
         """Arguments of `messages.list`, when the server must be asked whether the history ends where its conversation does."""
-        if self._model.verify_tip is False or self._kwargs.get("conversation_id"):
-            return None
-        anchor = anchor_in(self._parts, mode=self._policy.mode, app=self._app)
-        if anchor is None or not (self._model.verify_tip or self._tips.doubts(anchor)):
-            return None
-        return {"conversation_id": anchor.conversation_id, "user": self._user, "limit": 1}
+        return self._turn.question(self._user)
 
     def hear(self, page: MessagePage | None) -> None:
         """Take note of the server's answer to the question; `None` when it knows no such conversation."""
-        anchor = anchor_in(self._parts, mode=self._policy.mode, app=self._app)
-        if anchor is not None:
-            newest = page.data[-1].id if page is not None and page.data else ""
-            system = self._tips.system_of(anchor.conversation_id)
-            self._tips.moved(anchor.conversation_id, newest, system)
+        self._turn.hear(page)
 
     def start(self, stream: Callable[..., RunT]) -> RunT:
         """The turn's run.
@@ -102,10 +96,7 @@ class ChatTurn:
                 begin another.
         """
         model, told = self._model, self._kwargs
-        conversation_id = told.get("conversation_id") or ""
-        self._plan = planned = plan(
-            self._parts, policy=self._policy, app=self._app, tips=self._tips, conversation_id=conversation_id, claim=True
-        )
+        planned = self._turn.begin()
         if planned.forked is not None:
             log.info("conversation %s has moved on: the history begins a new one", planned.forked.conversation_id)
         # A complaint goes where everything else was said; only where it begins anew all is said again.
@@ -157,21 +148,12 @@ class ChatTurn:
         return ChatResult(generations=[ChatGeneration(message=reply.message(run.result))])
 
     def end(self) -> None:
-        """However the run ended, its conversation has moved on: a repeated turn must not be put behind this one."""
-        planned, result = self._plan, self._run.result if self._run is not None else None
-        if planned is None:
-            return
-        if result is not None and result.conversation_id and result.message_id:
-            self._tips.moved(result.conversation_id, result.message_id, planned.system)
-        elif planned.conversation_id:
-            self._tips.lost(planned.conversation_id)
-        if planned.conversation_id:
-            self._tips.leave(planned.conversation_id)
+        """However the run ended, its conversation has moved on."""
+        self._turn.end(self._run.result if self._run is not None else None)
 
     def _stamp(self) -> dict[str, str]:
         """What a later turn must know of this one, wherever its history is kept meanwhile."""
-        system = self._plan.system if self._plan is not None else ""
-        digests = {"system_digest": system, "tools_digest": self._binding.digest}
+        digests = {"system_digest": self._turn.system, "tools_digest": self._binding.digest}
         return {"app": self._app, **{name: told for name, told in digests.items() if told}}
 
 

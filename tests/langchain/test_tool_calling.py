@@ -14,11 +14,11 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from dify_integrations import InvalidArgument, RunResult, TextDelta
+from dify_integrations.bridge.arguments import choice_of
 from dify_integrations.bridge.reading import Reading
 from dify_integrations.bridge.tool_calls import ToolCallParser
 from dify_integrations.local import Text, tokens
 from langchain_dify import DifyWorkflowTool
-from langchain_dify._binding import choice_of
 from langchain_dify._mapping import Reply
 from tests.langchain.conftest import Serve, answering
 from tests.langchain.test_streaming import comparable, folded

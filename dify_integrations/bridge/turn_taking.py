@@ -1,0 +1,110 @@
+"""One turn of a conversation, from the question whether it may go on there to what is remembered of it. Knows no framework."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from .conversation import Plan, Policy, Tips, anchor_in, plan
+
+if TYPE_CHECKING:
+    from ..models.messages import MessagePage
+    from ..runs.result import RunResult
+    from .turn import Message
+
+
+class TurnTaking:
+    """Takes a history's next turn. Whoever began one ends it, however it went.
+
+    Args:
+        parts: All of the history, oldest first.
+        policy: How it is sent.
+        app: Fingerprint of the app that is asked, and of its user.
+        tips: What is known about newer answers.
+        conversation_id: Continue this conversation, whatever the history says.
+        verify: Ask Dify whether the history is complete: always, never, or when this process cannot tell.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Message],
+        *,
+        policy: Policy,
+        app: str,
+        tips: Tips,
+        conversation_id: str = "",
+        verify: bool | None = None,
+    ) -> None:
+        self._parts = parts
+        self._policy = policy
+        self._app = app
+        self._tips = tips
+        self._conversation_id = conversation_id
+        self._verify = verify
+        self._plan: Plan | None = None
+
+    def question(self, user: str | None) -> dict[str, Any] | None:
+        """Arguments of `messages.list`, when the server must be asked whether the history ends where its conversation does.
+
+        Args:
+            user: Whose conversation it is.
+        """
+        if self._verify is False or self._conversation_id:
+            return None
+        anchor = anchor_in(self._parts, mode=self._policy.mode, app=self._app)
+        if anchor is None or not (self._verify or self._tips.doubts(anchor)):
+            return None
+        return {"conversation_id": anchor.conversation_id, "user": user, "limit": 1}
+
+    def hear(self, page: MessagePage | None) -> None:
+        """Take note of the server's answer to the question; `None` when it knows no such conversation."""
+        anchor = anchor_in(self._parts, mode=self._policy.mode, app=self._app)
+        if anchor is not None:
+            newest = page.data[-1].id if page is not None and page.data else ""
+            system = self._tips.system_of(anchor.conversation_id)
+            self._tips.moved(anchor.conversation_id, newest, system)
+
+    def foresee(self) -> Plan:
+        """How the turn would be sent now; claims nothing. Raises what `begin` does."""
+        return self._planned(claim=False)
+
+    def begin(self) -> Plan:
+        """How to send the turn; from now on no other turn goes into its conversation, until `end`.
+
+        Raises:
+            InvalidArgument: There is nothing to say, or the conversation must not be continued and the policy refuses to
+                begin another.
+        """
+        self._plan = self._planned(claim=True)
+        return self._plan
+
+    @property
+    def system(self) -> str:
+        """Digest of the system text that the conversation knows with this turn."""
+        return self._plan.system if self._plan is not None else ""
+
+    def end(self, result: RunResult | None) -> None:
+        """However the run ended, its conversation has moved on: a repeated turn must not be put behind this one.
+
+        Args:
+            result: What is known of the run; `None` when it never began.
+        """
+        planned, self._plan = self._plan, None
+        if planned is None:
+            return
+        if result is not None and result.conversation_id and result.message_id:
+            self._tips.moved(result.conversation_id, result.message_id, planned.system)
+        elif planned.conversation_id:
+            self._tips.lost(planned.conversation_id)
+        if planned.conversation_id:
+            self._tips.leave(planned.conversation_id)
+
+    def _planned(self, *, claim: bool) -> Plan:
+        return plan(
+            self._parts,
+            policy=self._policy,
+            app=self._app,
+            tips=self._tips,
+            conversation_id=self._conversation_id,
+            claim=claim,
+        )
