@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -39,6 +39,7 @@ from ._function_calling import PromptedFunctionCalling
 from ._mapping import Answer, acompletions, completion_of, completions
 from ._tracing import StepTracer
 from ._turns import bridge_messages, options_of
+from ._watching import watcher
 
 if TYPE_CHECKING:
     from dify_integrations import AsyncDify, AsyncRun, Dify, Run
@@ -60,6 +61,7 @@ class Call:
     system: str
     answer: Answer
     tracer: StepTracer
+    shown: Callable[[Any], Any]
 
 
 class DifyLLM(PromptedFunctionCalling):
@@ -158,6 +160,7 @@ class DifyLLM(PromptedFunctionCalling):
             system=planned.system,
             answer=Answer(app, options.offer.parser if options.offer else None),
             tracer=StepTracer(),
+            shown=watcher(),
         )
 
     if TYPE_CHECKING:
@@ -176,7 +179,7 @@ class DifyLLM(PromptedFunctionCalling):
 
     def _chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         call = self._call(messages, kwargs)
-        run = self._run(call)
+        run: Run = call.shown(self._run(call))
         with call.tracer as see, suppress(RunStopped), run:
             for item in run.items():
                 see(item)
@@ -188,7 +191,7 @@ class DifyLLM(PromptedFunctionCalling):
 
     def _chunks(self, call: Call) -> ChatResponseGen:
         answer = call.answer
-        run = self._run(call)
+        run: Run = call.shown(self._run(call))
         with call.tracer as see, suppress(RunStopped), run:
             for item in run.items():
                 see(item)
@@ -198,7 +201,7 @@ class DifyLLM(PromptedFunctionCalling):
 
     async def _achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         call = self._call(messages, kwargs)
-        run = await self._arun(call)
+        run: AsyncRun = call.shown(await self._arun(call))
         with call.tracer as see, suppress(RunStopped):
             async with run:
                 async for item in run.items():
@@ -211,7 +214,7 @@ class DifyLLM(PromptedFunctionCalling):
 
     async def _achunks(self, call: Call) -> ChatResponseAsyncGen:
         answer = call.answer
-        run = await self._arun(call)
+        run: AsyncRun = call.shown(await self._arun(call))
         with call.tracer as see, suppress(RunStopped):
             async with run:
                 async for item in run.items():
