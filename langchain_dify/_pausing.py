@@ -10,52 +10,35 @@ from __future__ import annotations
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langchain_core.runnables import RunnableConfig
-from typing_extensions import NotRequired, TypedDict
 
-from dify_integrations import BadRequest, Conflict, InvalidArgument, NotFound, StreamInterrupted
-from dify_integrations.bridge.answers import answers_of
-from dify_integrations.bridge.record import pause_record
+from dify_integrations import InvalidArgument, StreamInterrupted
+from dify_integrations.bridge.pausing import (
+    ANSWERED_ELSEWHERE,
+    REFUSED,
+    Change,
+    Stand,
+    asked,
+    begun,
+    broke,
+    next_step,
+    reached,
+    refused,
+    submitted,
+)
 
 from ._progress import surrounded_by
 
 if TYPE_CHECKING:
     from dify_integrations import AsyncDify, AsyncRun, Dify, Run, RunResult
-    from dify_integrations.errors import APIError
 
 OnPause = Literal["return", "interrupt"]
-Change = dict[str, Any]
 # LangGraph has no public way to ask whether a graph can be resumed.
 _CHECKPOINTER = "__pregel_checkpointer"
 _busy: set[tuple[str, str]] = set()
 _lock = threading.Lock()
-
-
-class Stand(TypedDict):
-    """How a call stands; the checkpointer keeps it. Steps return what they change.
-
-    Attributes:
-        key: Which call this is.
-        user: Who started the run, and alone can follow it.
-        run_id: The run's id.
-        pause: The forms it waits for, `None` when it does not.
-        answers: What is still to be submitted.
-        answered: Tokens of the forms that were.
-        error: Why the last answer was refused.
-        output: What the call gives, once the run is over.
-    """
-
-    key: str
-    user: str | None
-    run_id: str
-    pause: dict[str, Any] | None
-    answers: list[dict[str, Any]]
-    answered: list[str]
-    error: str | None
-    output: NotRequired[Any]
 
 
 class PausingCall:
@@ -74,20 +57,6 @@ class PausingCall:
         self._user = user
         self._output = output
 
-    def _reached(self, result: RunResult) -> Change:
-        if result.pause is None:
-            return {"pause": None, "output": self._output(result)}
-        return {"pause": pause_record(result), "run_id": result.workflow_run_id or result.pause.workflow_run_id}
-
-    def _broke(self, error: StreamInterrupted) -> Change:
-        """The run goes on; it is followed, not started again."""
-        if not error.ids.get("workflow_run_id"):
-            raise error
-        return {"run_id": error.ids["workflow_run_id"]}
-
-    def _begun(self) -> Change:
-        return {"key": self._key, "user": self._user, "answered": [], "pause": None, "error": None}
-
     def _mine(self, stand: Stand) -> Stand:
         if stand["key"] != self._key:
             raise InvalidArgument(
@@ -103,26 +72,7 @@ class PausingCall:
         error = {"error": stand["error"]} if stand.get("error") else {}
         with surrounded_by(config):
             given = interrupt({"type": "dify.human_input", **self._about, **pause, **error})
-        try:
-            answers = answers_of(pause["forms"], given)
-        except InvalidArgument as refused:
-            return {"error": str(refused)}
-        tokens = [form["form_token"] for form in pause["forms"]]
-        return {
-            "error": None,
-            "answers": [asdict(answer) for answer in answers],
-            "answered": stand["answered"] + ([] if answers else tokens),
-        }
-
-    def _submitted(self, stand: Stand) -> Change:
-        first, *others = stand["answers"]
-        return {"answers": others, "answered": [*stand["answered"], first["form_token"]]}
-
-    def _refused(self, stand: Stand, error: APIError) -> Change:
-        """Dify did not take the answer: the person is asked again, for the forms that are still open."""
-        pause = stand["pause"] or {}
-        forms = [form for form in pause["forms"] if form["form_token"] not in stand["answered"]]
-        return {"answers": [], "error": f"Dify refused the answer: {error.message}", "pause": {**pause, "forms": forms}}
+        return asked(stand, given)
 
     def _graph(
         self, start: Callable[..., Any], ask: Callable[..., Any], submit: Callable[..., Any], follow: Callable[..., Any]
@@ -132,7 +82,7 @@ class PausingCall:
         graph = StateGraph(Stand)
         for name, step in {"start": start, "ask": ask, "submit": submit, "follow": follow}.items():
             graph.add_node(name, step)
-            graph.add_conditional_edges(name, _next_step, ["ask", "submit", "follow", END])
+            graph.add_conditional_edges(name, next_step, {"ask": "ask", "submit": "submit", "follow": "follow", "end": END})
         graph.add_edge(START, "start")
         return graph.compile()
 
@@ -165,22 +115,22 @@ class SyncPausingCall(PausingCall):
 
     def _start(self, _: Stand) -> Change:
         try:
-            return {**self._begun(), **self._reached(self._begin())}
+            return {**begun(self._key, self._user), **reached(self._begin(), self._output)}
         except StreamInterrupted as error:
-            return {**self._begun(), **self._broke(error)}
+            return {**begun(self._key, self._user), **broke(error)}
 
     def _submit(self, stand: Stand) -> Change:
         try:
             self._client.forms.submit(**self._mine(stand)["answers"][0], user=self._user)
-        except Conflict:
-            pass  # answered elsewhere, or expired: the run goes on either way
-        except (BadRequest, NotFound) as error:
-            return self._refused(stand, error)
-        return self._submitted(stand)
+        except ANSWERED_ELSEWHERE:
+            pass
+        except REFUSED as error:
+            return refused(stand, error)
+        return submitted(stand)
 
     def _go_on(self, stand: Stand) -> Change:
         run = self._client.workflows.resume(self._mine(stand)["run_id"], user=stand["user"], answered=stand["answered"])
-        return self._reached(self._follow(run))
+        return reached(self._follow(run), self._output)
 
 
 class AsyncPausingCall(PausingCall):
@@ -207,9 +157,9 @@ class AsyncPausingCall(PausingCall):
 
     async def _start(self, _: Stand) -> Change:
         try:
-            return {**self._begun(), **self._reached(await self._begin())}
+            return {**begun(self._key, self._user), **reached(await self._begin(), self._output)}
         except StreamInterrupted as error:
-            return {**self._begun(), **self._broke(error)}
+            return {**begun(self._key, self._user), **broke(error)}
 
     async def _ask(self, stand: Stand, config: RunnableConfig) -> Change:
         return self.ask(stand, config)
@@ -217,25 +167,15 @@ class AsyncPausingCall(PausingCall):
     async def _submit(self, stand: Stand) -> Change:
         try:
             await self._client.forms.submit(**self._mine(stand)["answers"][0], user=self._user)
-        except Conflict:
-            pass  # answered elsewhere, or expired: the run goes on either way
-        except (BadRequest, NotFound) as error:
-            return self._refused(stand, error)
-        return self._submitted(stand)
+        except ANSWERED_ELSEWHERE:
+            pass
+        except REFUSED as error:
+            return refused(stand, error)
+        return submitted(stand)
 
     async def _go_on(self, stand: Stand) -> Change:
         run = self._client.workflows.resume(self._mine(stand)["run_id"], user=stand["user"], answered=stand["answered"])
-        return self._reached(await self._follow(run))
-
-
-def _next_step(stand: Stand) -> str:
-    if "output" in stand:
-        return "__end__"
-    if stand.get("answers"):
-        return "submit"
-    pause = stand.get("pause")
-    open_forms = pause is not None and not {form["form_token"] for form in pause["forms"]} & set(stand["answered"])
-    return "ask" if stand.get("error") or open_forms else "follow"
+        return reached(await self._follow(run), self._output)
 
 
 def _within(config: RunnableConfig) -> RunnableConfig:
