@@ -13,7 +13,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.messages.ai import UsageMetadata
 
 from dify_integrations.bridge.history import sent_files, thoughts_of, turn_record
-from dify_integrations.bridge.indexing import INDEX_ID, INDEX_METADATA, given_back
+from dify_integrations.bridge.indexing import given_back, without_own
 from dify_integrations.bridge.stored import document_facts, segment_facts, text_of, values_of, whole_text
 
 if TYPE_CHECKING:
@@ -95,6 +95,5 @@ def found_entry(document: Document) -> Document:
     if entry is None:
         return document
     entry_id, metadata = entry
-    fields = {name: value for name, value in told.items() if name not in (INDEX_ID, INDEX_METADATA)}
-    known = {**document.metadata, "doc_metadata": fields, "segment_id": document.id}
+    known = {**document.metadata, "doc_metadata": without_own(told), "segment_id": document.id}
     return Document(id=entry_id, page_content=document.page_content, metadata={**known, **metadata})

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from langchain_core._api import beta
@@ -15,31 +13,15 @@ from langchain_core.indexing.base import DeleteResponse, DocumentIndex, UpsertRe
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import Self, override
 
-from dify_integrations import IndexingError, InvalidArgument
+from dify_integrations import InvalidArgument
 from dify_integrations.bridge.hits import Hit, SearchOptions
-from dify_integrations.bridge.indexing import (
-    BUILT_IN,
-    INDEX_ID,
-    INDEX_METADATA,
-    Entry,
-    assignment,
-    handle,
-    is_entry,
-    latest,
-    missing_fields,
-    replacement,
-    whole_rule,
-)
+from dify_integrations.bridge.indexing import Entry, refuse_taken
+from dify_integrations.bridge.storing import Store, Stored
 from dify_integrations.models.datasets import DocForm, IndexingTechnique
-from dify_integrations.models.documents import Document as Kept
-from dify_integrations.models.documents import SubmittedDocument
 from dify_integrations.models.indexing import ProcessRule
-from dify_integrations.models.metadata import DocumentMetadata, MetadataFields
 
 from ._stored import entry_document, found_entry
 from .retrievers import DifyRetriever
-
-Sent = list[tuple[Entry, SubmittedDocument]]
 
 
 @beta(message="LangChain may still change what a DocumentIndex is.")
@@ -87,8 +69,7 @@ class DifyDocumentIndex(DifyRetriever, DocumentIndex):
     @field_validator("metadata_fields")
     @classmethod
     def _are_free(cls, names: list[str]) -> list[str]:
-        if taken := sorted((BUILT_IN | {INDEX_ID, INDEX_METADATA}).intersection(names)):
-            raise InvalidArgument(f"metadata_fields: {', '.join(taken)} cannot be a field of its own")
+        refuse_taken(names)
         return names
 
     @model_validator(mode="after")
@@ -112,25 +93,7 @@ class DifyDocumentIndex(DifyRetriever, DocumentIndex):
             InvalidArgument: A blank text, or metadata that JSON cannot hold; nothing was sent.
             EndpointNotAvailable: The server is older than 1.1.1; nothing was put in.
         """
-        documents = self.clients.sync.datasets.documents
-        entries = latest(_entry(item) for item in items)
-        known = self._fields(entries)
-        sent: Sent = []
-        for entry in entries:
-            plan = replacement(self._kept(entry.id))
-            for document_id in plan.deleted:
-                documents.delete(self.dataset_id, document_id)
-            if plan.updated:
-                done = documents.update_by_text(self.dataset_id, plan.updated, **self._change(entry))
-            else:
-                done = documents.create_by_text(self.dataset_id, **self._creation(entry))
-            self.clients.sync.datasets.metadata.assign(self.dataset_id, self._described(entry, done, known))
-            sent.append((entry, done))
-        outcome = _Outcome(sent)
-        for entry, done, left in self._waits(sent, kwargs):
-            with outcome.of(entry):
-                documents.wait_until_indexed(self.dataset_id, done.batch, timeout_s=left, poll_s=self.indexing_poll_s)
-        return outcome.response
+        return _response(self._store.put(_entries(items), wait=kwargs.get("wait", self.wait)))
 
     @override
     async def aupsert(self, items: Sequence[Document], /, **kwargs: Any) -> UpsertResponse:
@@ -147,25 +110,7 @@ class DifyDocumentIndex(DifyRetriever, DocumentIndex):
             InvalidArgument: As for `upsert`.
             EndpointNotAvailable: As for `upsert`.
         """
-        documents = self.clients.asynchronous.datasets.documents
-        entries = latest(_entry(item) for item in items)
-        known = await self._afields(entries)
-        sent: Sent = []
-        for entry in entries:
-            plan = replacement(await self._akept(entry.id))
-            for document_id in plan.deleted:
-                await documents.delete(self.dataset_id, document_id)
-            if plan.updated:
-                done = await documents.update_by_text(self.dataset_id, plan.updated, **self._change(entry))
-            else:
-                done = await documents.create_by_text(self.dataset_id, **self._creation(entry))
-            await self.clients.asynchronous.datasets.metadata.assign(self.dataset_id, self._described(entry, done, known))
-            sent.append((entry, done))
-        outcome = _Outcome(sent)
-        for entry, done, left in self._waits(sent, kwargs):
-            with outcome.of(entry):
-                await documents.wait_until_indexed(self.dataset_id, done.batch, timeout_s=left, poll_s=self.indexing_poll_s)
-        return outcome.response
+        return _response(await self._store.aput(_entries(items), wait=kwargs.get("wait", self.wait)))
 
     @override
     def delete(self, ids: list[str] | None = None, **kwargs: Any) -> DeleteResponse:
@@ -181,13 +126,7 @@ class DifyDocumentIndex(DifyRetriever, DocumentIndex):
         Raises:
             InvalidArgument: Without ids; it is a `ValueError`.
         """
-        gone: list[str] = []
-        for entry_id in _named(ids):
-            found = self._kept(entry_id)
-            for document in found:
-                self.clients.sync.datasets.documents.delete(self.dataset_id, document.id)
-            gone += [entry_id] if found else []
-        return DeleteResponse(num_deleted=len(gone), succeeded=gone, failed=[], num_failed=0)
+        return _deleted(self._store.delete(_named(ids)))
 
     @override
     async def adelete(self, ids: list[str] | None = None, **kwargs: Any) -> DeleteResponse:
@@ -203,13 +142,7 @@ class DifyDocumentIndex(DifyRetriever, DocumentIndex):
         Raises:
             InvalidArgument: As for `delete`.
         """
-        gone: list[str] = []
-        for entry_id in _named(ids):
-            found = await self._akept(entry_id)
-            for document in found:
-                await self.clients.asynchronous.datasets.documents.delete(self.dataset_id, document.id)
-            gone += [entry_id] if found else []
-        return DeleteResponse(num_deleted=len(gone), succeeded=gone, failed=[], num_failed=0)
+        return _deleted(await self._store.adelete(_named(ids)))
 
     @override
     def get(self, ids: Sequence[str], /, **kwargs: Any) -> list[Document]:
@@ -222,12 +155,7 @@ class DifyDocumentIndex(DifyRetriever, DocumentIndex):
         Returns:
             Those that are there, in the order of `ids`, with your metadata.
         """
-        documents: list[Document] = []
-        for entry_id in dict.fromkeys(ids):
-            for kept in self._kept(entry_id)[:1]:
-                segments = self.clients.sync.datasets.segments.iterate(self.dataset_id, kept.id)
-                documents.append(entry_document(kept, list(segments)))
-        return documents
+        return [entry_document(kept, segments) for kept, segments in self._store.read(ids)]
 
     @override
     async def aget(self, ids: Sequence[str], /, **kwargs: Any) -> list[Document]:
@@ -240,82 +168,41 @@ class DifyDocumentIndex(DifyRetriever, DocumentIndex):
         Returns:
             As for `get`.
         """
-        documents: list[Document] = []
-        for entry_id in dict.fromkeys(ids):
-            for kept in (await self._akept(entry_id))[:1]:
-                segments = self.clients.asynchronous.datasets.segments.iterate(self.dataset_id, kept.id)
-                documents.append(entry_document(kept, [segment async for segment in segments]))
-        return documents
+        return [entry_document(kept, segments) for kept, segments in await self._store.aread(ids)]
 
     @override
     def _documents(self, results: list[list[Hit]], options: SearchOptions) -> list[Document]:
         return [found_entry(document) for document in super()._documents(results, options)]
 
-    def _kept(self, entry_id: str) -> list[Kept]:
-        """What carries the id: nothing, one, or several after two upserts at once."""
-        found = self.clients.sync.datasets.documents.iterate(self.dataset_id, keyword=handle(entry_id))
-        return [document for document in found if is_entry(document, entry_id)]
-
-    async def _akept(self, entry_id: str) -> list[Kept]:
-        found = self.clients.asynchronous.datasets.documents.iterate(self.dataset_id, keyword=handle(entry_id))
-        return [document async for document in found if is_entry(document, entry_id)]
-
-    def _fields(self, entries: list[Entry]) -> MetadataFields:
-        """The knowledge base's metadata fields, after those that are needed were made."""
-        metadata = self.clients.sync.datasets.metadata
-        known = metadata.list(self.dataset_id)
-        missing = missing_fields(known, self.metadata_fields, entries)
-        for name, kind in missing.items():
-            metadata.create(self.dataset_id, name=name, type=kind)
-        return metadata.list(self.dataset_id) if missing else known
-
-    async def _afields(self, entries: list[Entry]) -> MetadataFields:
-        metadata = self.clients.asynchronous.datasets.metadata
-        known = await metadata.list(self.dataset_id)
-        missing = missing_fields(known, self.metadata_fields, entries)
-        for name, kind in missing.items():
-            await metadata.create(self.dataset_id, name=name, type=kind)
-        return await metadata.list(self.dataset_id) if missing else known
-
-    def _waits(self, sent: Sent, told: Mapping[str, Any]) -> Iterator[tuple[Entry, SubmittedDocument, float | None]]:
-        """What is to be waited for, and the seconds left for it: one limit for all."""
-        ends = None if self.indexing_timeout_s is None else time.monotonic() + self.indexing_timeout_s
-        for entry, done in sent if told.get("wait", self.wait) else ():
-            yield entry, done, None if ends is None else max(ends - time.monotonic(), 0.001)
-
-    def _change(self, entry: Entry) -> dict[str, Any]:
-        rule = self.process_rule or whole_rule()
-        return {"name": entry.name, "text": entry.text, "process_rule": rule, "doc_form": self.doc_form}
-
-    def _creation(self, entry: Entry) -> dict[str, Any]:
-        return {**self._change(entry), "indexing_technique": self.indexing_technique}
-
-    def _described(self, entry: Entry, done: SubmittedDocument, known: MetadataFields) -> list[DocumentMetadata]:
-        return [assignment(done.document.id, entry, self.metadata_fields, known)]
+    @property
+    def _store(self) -> Store:
+        return Store(
+            self.clients,
+            self.dataset_id,
+            metadata_fields=self.metadata_fields,
+            process_rule=self.process_rule,
+            doc_form=self.doc_form,
+            indexing_technique=self.indexing_technique,
+            timeout_s=self.indexing_timeout_s,
+            poll_s=self.indexing_poll_s,
+        )
 
 
-class _Outcome:
-    """What became of the documents that were sent."""
-
-    def __init__(self, sent: Sent) -> None:
-        self.response = UpsertResponse(succeeded=[entry.id for entry, _ in sent], failed=[])
-
-    @contextmanager
-    def of(self, entry: Entry) -> Iterator[None]:
-        """Inside, that this document is not indexed is noted and told, and the others go on."""
-        try:
-            yield
-        except IndexingError as error:
-            self.response["succeeded"].remove(entry.id)
-            self.response["failed"].append(entry.id)
-            warnings.warn(f"document {entry.id!r} cannot be found yet: {error}", stacklevel=4)
+def _response(stored: Stored) -> UpsertResponse:
+    for entry_id, error in stored.failed.items():
+        warnings.warn(f"document {entry_id!r} cannot be found yet: {error}", stacklevel=3)
+    return UpsertResponse(succeeded=stored.ids, failed=list(stored.failed))
 
 
-def _entry(document: Document) -> Entry:
-    return Entry(document.id or str(uuid.uuid4()), document.page_content, document.metadata)
+def _deleted(gone: list[str]) -> DeleteResponse:
+    return DeleteResponse(num_deleted=len(gone), succeeded=gone, failed=[], num_failed=0)
+
+
+def _entries(documents: Sequence[Document]) -> list[Entry]:
+    return [Entry(document.id or str(uuid.uuid4()), document.page_content, document.metadata) for document in documents]
 
 
 def _named(ids: list[str] | None) -> list[str]:
     if ids is None:
         raise InvalidArgument("delete needs the ids of the documents to delete; to delete all, delete the knowledge base")
-    return list(dict.fromkeys(ids))
+    return ids

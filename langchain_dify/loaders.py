@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import Any
 
 from langchain_core.document_loaders import BaseLoader
@@ -10,9 +11,10 @@ from langchain_core.documents import Document
 from pydantic import Field
 from typing_extensions import override
 
-from dify_integrations.bridge.stored import LoadMode, is_found, is_wanted
+from dify_integrations.bridge.stored import LoadMode, Wanted, aread, read
 from dify_integrations.models.documents import DisplayStatus
 from dify_integrations.models.documents import Document as Kept
+from dify_integrations.models.segments import Segment
 
 from ._base import Connection
 from ._stored import segment_document, whole_document
@@ -61,13 +63,8 @@ class DifyDocumentLoader(Connection, BaseLoader):
         Raises:
             NotFound: No such knowledge base.
         """
-        datasets = self.clients.sync.datasets
-        missing = self._missing()
-        for kept in datasets.documents.iterate(self.dataset_id, keyword=self.keyword, status=self.status):
-            if self._is_wanted(kept):
-                yield from self._documents(kept, list(datasets.segments.iterate(self.dataset_id, kept.id)))
-            if self._was_last(kept, missing):
-                return
+        for kept, segments in read(self.clients, self.dataset_id, self._wanted):
+            yield from self._documents(kept, segments)
 
     @override
     async def alazy_load(self) -> AsyncIterator[Document]:
@@ -79,31 +76,16 @@ class DifyDocumentLoader(Connection, BaseLoader):
         Raises:
             NotFound: No such knowledge base.
         """
-        datasets = self.clients.asynchronous.datasets
-        missing = self._missing()
-        async for kept in datasets.documents.iterate(self.dataset_id, keyword=self.keyword, status=self.status):
-            if self._is_wanted(kept):
-                segments = [segment async for segment in datasets.segments.iterate(self.dataset_id, kept.id)]
+        async with aclosing(aread(self.clients, self.dataset_id, self._wanted)) as found:
+            async for kept, segments in found:
                 for document in self._documents(kept, segments):
                     yield document
-            if self._was_last(kept, missing):
-                return
 
-    def _missing(self) -> set[str] | None:
-        return None if self.document_ids is None else set(self.document_ids)
+    @property
+    def _wanted(self) -> Wanted:
+        return Wanted(self.document_ids, self.keyword, self.status, self.metadata)
 
-    def _is_wanted(self, kept: Kept) -> bool:
-        return is_wanted(kept, ids=self.document_ids, status=self.status, metadata=self.metadata)
-
-    def _was_last(self, kept: Kept, missing: set[str] | None) -> bool:
-        """Whether every document that was asked for by its id has been seen."""
-        if missing is None:
-            return False
-        missing.discard(kept.id)
-        return not missing
-
-    def _documents(self, kept: Kept, segments: list[Any]) -> list[Document]:
-        found = [segment for segment in segments if is_found(segment)]
+    def _documents(self, kept: Kept, segments: list[Segment]) -> list[Document]:
         if self.mode == "documents":
-            return [whole_document(kept, found, self.dataset_id)]
-        return [segment_document(segment, kept, self.dataset_id) for segment in found]
+            return [whole_document(kept, segments, self.dataset_id)]
+        return [segment_document(segment, kept, self.dataset_id) for segment in segments]

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
-import anyio
 from langchain_core.callbacks import AsyncCallbackManagerForRetrieverRun, CallbackManagerForRetrieverRun
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
-from langchain_core.runnables.config import get_executor_for_config
 from pydantic import Field, PrivateAttr, model_validator
 from typing_extensions import Self, override
 
-from dify_integrations import BadRequest, DifyError, EndpointNotAvailable, InvalidArgument
+from dify_integrations import InvalidArgument
 from dify_integrations.bridge.fusion import children_of, merged
-from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, hits_of, is_economy, retrieval_model
+from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, retrieval_model
+from dify_integrations.bridge.searching import OnDatasetError, Searcher
 from dify_integrations.models.datasets import Dataset
 from dify_integrations.models.retrieval import MetadataFilter
 
 from ._base import Connection
 from ._mapping import document_of
-
-Answer: TypeAlias = list[list[Hit]] | DifyError
-"""What one knowledge base came to: hits for every part of the query, or why there are none."""
 
 _PER_CALL: Final = ("k", "search_method", "score_threshold", "reranking", "filter")
 
@@ -71,7 +66,7 @@ class DifyRetriever(Connection, BaseRetriever):
     filter: MetadataFilter | None = Field(default=None, description="Conditions on the documents' metadata.")
     content_mode: Literal["parent", "child"] = Field(default="parent", description="Whole passages, or the child chunks hit.")
     on_long_query: OnLongQuery = Field(default="truncate", description="What to do with more than 250 characters.")
-    on_dataset_error: Literal["raise", "skip"] = Field(default="raise", description="When one of several fails.")
+    on_dataset_error: OnDatasetError = Field(default="raise", description="When one of several fails.")
 
     _saved: dict[str, Dataset | None] = PrivateAttr(default_factory=dict)
 
@@ -88,86 +83,18 @@ class DifyRetriever(Connection, BaseRetriever):
     @override
     def _get_relevant_documents(self, query: str, *, run_manager: CallbackManagerForRetrieverRun, **kwargs: Any) -> list[Document]:
         options, queries = self._options(kwargs), fit_query(query, self.on_long_query)
-
-        def ask(dataset_id: str) -> Answer:
-            try:
-                return self._ask(dataset_id, queries, options)
-            except DifyError as error:
-                return error
-
-        if len(self._bases) == 1:
-            return self._documents(self._judged([ask(self._bases[0])]), options)
-        with get_executor_for_config({}) as threads:  # LangChain's, which carry the context along
-            return self._documents(self._judged([*threads.map(ask, self._bases)]), options)
+        return self._documents(self._searcher.search(queries, options), options)
 
     @override
     async def _aget_relevant_documents(
         self, query: str, *, run_manager: AsyncCallbackManagerForRetrieverRun, **kwargs: Any
     ) -> list[Document]:
         options, queries = self._options(kwargs), fit_query(query, self.on_long_query)
-        answers: dict[str, Answer] = {}
-
-        async def ask(dataset_id: str) -> None:
-            try:
-                answers[dataset_id] = await self._aask(dataset_id, queries, options)
-            except DifyError as error:  # kept, or it would come out inside an exception group
-                answers[dataset_id] = error
-
-        async with anyio.create_task_group() as group:
-            for dataset_id in self._bases:
-                group.start_soon(ask, dataset_id)
-        return self._documents(self._judged([answers[dataset_id] for dataset_id in self._bases]), options)
-
-    def _ask(self, dataset_id: str, queries: Sequence[str], options: SearchOptions) -> list[list[Hit]]:
-        if not options.is_empty:
-            self._learn(dataset_id)
-        try:
-            return self._search(dataset_id, queries, options)
-        except BadRequest:
-            if dataset_id in self._saved or not is_economy(self._learn(dataset_id)):
-                raise
-        return self._search(dataset_id, queries, options)
-
-    def _learn(self, dataset_id: str) -> Dataset | None:
-        """What the knowledge base has saved, asked once; `None` from a server too old to tell it (0.15)."""
-        if dataset_id not in self._saved:
-            try:
-                self._saved[dataset_id] = self.clients.sync.datasets.get(dataset_id)
-            except (BadRequest, EndpointNotAvailable):
-                self._saved[dataset_id] = None
-        return self._saved[dataset_id]
-
-    def _search(self, dataset_id: str, queries: Sequence[str], options: SearchOptions) -> list[list[Hit]]:
-        retrieve, model = self.clients.sync.datasets.retrieve, retrieval_model(options, self._saved.get(dataset_id))
-        return [hits_of(retrieve(dataset_id, part, retrieval_model=model), dataset_id) for part in queries]
-
-    async def _aask(self, dataset_id: str, queries: Sequence[str], options: SearchOptions) -> list[list[Hit]]:
-        if not options.is_empty:
-            await self._alearn(dataset_id)
-        try:
-            return await self._asearch(dataset_id, queries, options)
-        except BadRequest:
-            if dataset_id in self._saved or not is_economy(await self._alearn(dataset_id)):
-                raise
-        return await self._asearch(dataset_id, queries, options)
-
-    async def _alearn(self, dataset_id: str) -> Dataset | None:
-        if dataset_id not in self._saved:
-            try:
-                self._saved[dataset_id] = await self.clients.asynchronous.datasets.get(dataset_id)
-            except (BadRequest, EndpointNotAvailable):
-                self._saved[dataset_id] = None
-        return self._saved[dataset_id]
-
-    async def _asearch(self, dataset_id: str, queries: Sequence[str], options: SearchOptions) -> list[list[Hit]]:
-        retrieve, model = self.clients.asynchronous.datasets.retrieve, retrieval_model(options, self._saved.get(dataset_id))
-        return [hits_of(await retrieve(dataset_id, part, retrieval_model=model), dataset_id) for part in queries]
-
-    # -- what both ways share
+        return self._documents(await self._searcher.asearch(queries, options), options)
 
     @property
-    def _bases(self) -> list[str]:
-        return list(dict.fromkeys(self.dataset_ids)) or [self.dataset_id]
+    def _searcher(self) -> Searcher:
+        return Searcher(self.clients, self.dataset_ids or [self.dataset_id], self._saved, self.on_dataset_error)
 
     def _options(self, told: Mapping[str, Any]) -> SearchOptions:
         unknown = sorted(set(told) - set(_PER_CALL))
@@ -186,16 +113,6 @@ class DifyRetriever(Connection, BaseRetriever):
         )
         retrieval_model(options, None)  # refuses what Dify does not know, before anything is sent
         return options
-
-    def _judged(self, answers: Sequence[Answer]) -> list[list[Hit]]:
-        """The results of those that answered, by the policy for the others."""
-        errors = [answer for answer in answers if isinstance(answer, DifyError)]
-        if errors and (self.on_dataset_error == "raise" or len(errors) == len(answers)):
-            raise errors[0]
-        for dataset_id, answer in zip(self._bases, answers, strict=True):
-            if isinstance(answer, DifyError):
-                warnings.warn(f"knowledge base {dataset_id} was left out: {answer}", stacklevel=2)
-        return [result for answer in answers if not isinstance(answer, DifyError) for result in answer]
 
     def _documents(self, results: list[list[Hit]], options: SearchOptions) -> list[Document]:
         if self.content_mode == "child":

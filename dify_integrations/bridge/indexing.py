@@ -25,7 +25,11 @@ if TYPE_CHECKING:
 
 INDEX_ID: Final = "index_id"
 INDEX_METADATA: Final = "index_metadata"
-BUILT_IN: Final = frozenset(("document_name", "uploader", "upload_date", "last_update_date", "source"))
+INDEX_MARK: Final = "index_mark"
+_OWN: Final = frozenset((INDEX_ID, INDEX_METADATA, INDEX_MARK))
+_BUILT_IN: Final = frozenset(("document_name", "uploader", "upload_date", "last_update_date", "source"))
+CUT: Final = "␞␞␞"
+"""Where `whole_rule` cuts: between texts that are to be chunks of one document."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:@/+=-]{1,100}")
 _LONGEST_TITLE: Final = 120
 
@@ -38,11 +42,13 @@ class Entry:
         id: The framework's, or made by the caller.
         text: All of it.
         metadata: What JSON can hold.
+        mark: Tells this version of the document from others, such as its hash; it is kept, and nothing else is done with it.
     """
 
     id: str
     text: str
     metadata: Mapping[str, Any]
+    mark: str = ""
 
     def __post_init__(self) -> None:
         if not self.id or not self.text.strip():
@@ -59,12 +65,22 @@ class Entry:
 
 def whole_rule() -> ProcessRule:
     """One chunk per document as far as Dify allows (4000 tokens), and no cleaning: the framework has cut its texts."""
-    return ProcessRule.custom(max_tokens=4000, separator="␞␞␞", remove_extra_spaces=False)
+    return ProcessRule.custom(max_tokens=4000, separator=CUT, remove_extra_spaces=False)
 
 
 def handle(entry_id: str) -> str:
     """The part of a document's name that it is searched by: the id, or a UUID made of one that is long or has odd signs."""
     return entry_id if _PLAIN.fullmatch(entry_id) else str(uuid5(NAMESPACE_URL, entry_id))
+
+
+def refuse_taken(names: Iterable[str]) -> None:
+    """See that metadata can become fields of these names.
+
+    Raises:
+        InvalidArgument: Dify has a field of that name, or an entry's id or metadata are kept in it.
+    """
+    if taken := sorted((_BUILT_IN | _OWN).intersection(names)):
+        raise InvalidArgument(f"metadata_fields: {', '.join(taken)} cannot be a field of its own")
 
 
 def latest(entries: Iterable[Entry]) -> list[Entry]:
@@ -101,6 +117,8 @@ def missing_fields(known: MetadataFields, names: Collection[str], entries: Itera
     there = {field.name for field in known.doc_metadata}
     needed: dict[str, MetadataType] = {INDEX_ID: "string", INDEX_METADATA: "string"}
     for entry in entries:
+        if entry.mark:
+            needed[INDEX_MARK] = "string"
         for name in names:
             value = entry.metadata.get(name)
             if isinstance(value, (str, int, float)) and not isinstance(value, bool):
@@ -113,7 +131,7 @@ def assignment(document_id: str, entry: Entry, names: Collection[str], known: Me
 
     A value that is not of its field's type is given back like all others, but no filter finds it.
     """
-    values: dict[str, Any] = {INDEX_ID: entry.id, INDEX_METADATA: _json(entry)}
+    values: dict[str, Any] = {INDEX_ID: entry.id, INDEX_METADATA: _json(entry), **({INDEX_MARK: entry.mark} if entry.mark else {})}
     types = {field.name: field.type for field in known.doc_metadata}
     values |= {
         name: entry.metadata[name] for name in names if name in entry.metadata and _fits(entry.metadata[name], types.get(name))
@@ -121,6 +139,11 @@ def assignment(document_id: str, entry: Entry, names: Collection[str], known: Me
     ids = {field.name: field.id for field in known.doc_metadata}
     told = [MetadataValue(id=ids[name] or "", name=name, value=value) for name, value in values.items() if ids.get(name)]
     return DocumentMetadata(document_id=document_id, metadata_list=told)
+
+
+def without_own(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A document's values without those that make it an entry."""
+    return {name: value for name, value in values.items() if name not in _OWN}
 
 
 def given_back(values: Mapping[str, Any]) -> tuple[str, dict[str, Any]] | None:

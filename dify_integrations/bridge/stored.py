@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from ..models.documents import Document, DocumentField
+    from ..models.documents import DisplayStatus, Document, DocumentField
     from ..models.segments import Segment
+    from .clients import Clients
 
 LoadMode = Literal["documents", "segments"]
 """What becomes one document of the framework: a document of the knowledge base, or each of its chunks."""
@@ -22,8 +24,8 @@ def values_of(document: Document) -> dict[str, Any]:
 
     The server's built-in fields are too: they repeat what is known, and come along in lists alone.
     """
-    own = (field for field in document.doc_metadata if field.id != _BUILT_IN and field.name)
-    return {field.name or "": _value(field) for field in own if field.value is not None}
+    own = (each for each in document.doc_metadata if each.id != _BUILT_IN and each.name)
+    return {each.name or "": _value(each) for each in own if each.value is not None}
 
 
 def _value(field: DocumentField) -> Any:
@@ -36,23 +38,55 @@ def _value(field: DocumentField) -> Any:
     return field.value
 
 
-def is_wanted(
-    document: Document, *, ids: Collection[str] | None = None, status: str | None = None, metadata: Mapping[str, Any] | None = None
-) -> bool:
-    """Whether a document is one of those asked for.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which documents of a knowledge base are asked for.
 
-    Args:
-        document: As lists show it.
+    Attributes:
         ids: Only these.
+        keyword: Only with it in the name.
         status: Only with this `display_status`, which servers of 0.15 do not filter by.
         metadata: Only with these values.
     """
-    if ids is not None and document.id not in ids:
-        return False
-    if status is not None and document.display_status not in (None, status):
-        return False
-    values = values_of(document) if metadata else {}
-    return all(name in values and values[name] == value for name, value in (metadata or {}).items())
+
+    ids: Collection[str] | None = None
+    keyword: str | None = None
+    status: DisplayStatus | None = "available"
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __contains__(self, document: Document) -> bool:
+        if self.ids is not None and document.id not in self.ids:
+            return False
+        if self.status is not None and document.display_status not in (None, self.status):
+            return False
+        values = values_of(document) if self.metadata else {}
+        return all(name in values and values[name] == value for name, value in self.metadata.items())
+
+
+def read(clients: Clients, dataset_id: str, wanted: Wanted) -> Iterator[tuple[Document, list[Segment]]]:
+    """The documents that are wanted, newest first, each with those of its chunks that a retrieval may find.
+
+    Lazily: a page of documents is asked for when it is needed, and the chunks of one document at a time.
+    """
+    datasets, missing = clients.sync.datasets, set(wanted.ids or ())
+    for document in datasets.documents.iterate(dataset_id, keyword=wanted.keyword, status=wanted.status):
+        if document in wanted:
+            yield document, [segment for segment in datasets.segments.iterate(dataset_id, document.id) if is_found(segment)]
+        missing.discard(document.id)
+        if wanted.ids is not None and not missing:
+            return  # every document that was asked for by its id has been seen
+
+
+async def aread(clients: Clients, dataset_id: str, wanted: Wanted) -> AsyncGenerator[tuple[Document, list[Segment]], None]:
+    """As `read`, without blocking."""
+    datasets, missing = clients.asynchronous.datasets, set(wanted.ids or ())
+    async for document in datasets.documents.iterate(dataset_id, keyword=wanted.keyword, status=wanted.status):
+        if document in wanted:
+            chunks = datasets.segments.iterate(dataset_id, document.id)
+            yield document, [segment async for segment in chunks if is_found(segment)]
+        missing.discard(document.id)
+        if wanted.ids is not None and not missing:
+            return
 
 
 def is_found(segment: Segment) -> bool:
