@@ -2,15 +2,13 @@
 
 LangGraph runs an interrupted node again from its top. So the call is a small graph of its own inside the caller's, whose
 steps the checkpointer keeps: start, then, as often as the run pauses, ask, submit and follow. What is done is not done again,
-in whatever process the answer arrives. Here is the only place that knows LangGraph; it is imported when first needed.
+in whatever process the answer arrives. Here and in `_places` is all that knows LangGraph; it is imported when first needed.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
 
 from langchain_core.runnables import RunnableConfig
 
@@ -29,16 +27,13 @@ from dify_integrations.bridge.pausing import (
     submitted,
 )
 
+from ._places import alone
 from ._progress import surrounded_by
 
 if TYPE_CHECKING:
     from dify_integrations import AsyncDify, AsyncRun, Dify, Run, RunResult
 
 OnPause = Literal["return", "interrupt"]
-# LangGraph has no public way to ask whether a graph can be resumed.
-_CHECKPOINTER = "__pregel_checkpointer"
-_busy: set[tuple[str, str]] = set()
-_lock = threading.Lock()
 
 
 class PausingCall:
@@ -108,9 +103,9 @@ class SyncPausingCall(PausingCall):
 
     def run(self, config: RunnableConfig) -> Any:
         """The output of the run, at last; until then LangGraph's interrupt is raised."""
-        with _alone(config, self._key):
+        with alone(config, self._key) as inner:
             graph = self._graph(self._start, self.ask, self._submit, self._go_on)
-            with surrounded_by(inner := _within(config)):
+            with surrounded_by(inner):
                 return self._result(graph.invoke({"key": self._key}, inner, durability="sync"))
 
     def _start(self, _: Stand) -> Change:
@@ -150,9 +145,9 @@ class AsyncPausingCall(PausingCall):
 
     async def run(self, config: RunnableConfig) -> Any:
         """The output of the run, at last; until then LangGraph's interrupt is raised."""
-        with _alone(config, self._key):
+        with alone(config, self._key) as inner:
             graph = self._graph(self._start, self._ask, self._submit, self._go_on)
-            with surrounded_by(inner := _within(config)):
+            with surrounded_by(inner):
                 return self._result(await graph.ainvoke({"key": self._key}, inner, durability="sync"))
 
     async def _start(self, _: Stand) -> Change:
@@ -176,33 +171,3 @@ class AsyncPausingCall(PausingCall):
     async def _go_on(self, stand: Stand) -> Change:
         run = self._client.workflows.resume(self._mine(stand)["run_id"], user=stand["user"], answered=stand["answered"])
         return reached(await self._follow(run), self._output)
-
-
-def _within(config: RunnableConfig) -> RunnableConfig:
-    """The config for the inner graph: its steps are nobody's business, what happens in Dify is told below the caller's run."""
-    inner = cast("RunnableConfig", {name: value for name, value in config.items() if name not in ("run_id", "run_name")})
-    return {**inner, "callbacks": []}
-
-
-@contextmanager
-def _alone(config: RunnableConfig, key: str) -> Iterator[None]:
-    """Refuse what could not be resumed, before anything is started."""
-    configurable = config.get("configurable") or {}
-    if configurable.get(_CHECKPOINTER) is None:
-        raise InvalidArgument(
-            'on_pause="interrupt" works inside a LangGraph graph with a checkpointer (on Python 3.10 pass the config of the node on); '
-            'elsewhere use on_pause="return"'
-        )
-    place = (str(configurable.get("thread_id")), str(configurable.get("checkpoint_ns")))
-    with _lock:
-        if place in _busy:
-            raise InvalidArgument(
-                f"{key} was called while another call of the same graph step is under way: answers could not be told apart. Give "
-                'each call a step of its own, as create_agent does with Send, or use on_pause="return"'
-            )
-        _busy.add(place)
-    try:
-        yield
-    finally:
-        with _lock:
-            _busy.discard(place)

@@ -41,7 +41,8 @@ def progress_of(config: RunnableConfig, about: Mapping[str, Any]) -> Tell | None
 
     def tell(item: Item) -> None:
         if (shown := _shown(item)) is not None:
-            write({**shown, **about})
+            with surrounded_by(config):  # whose step it is, is asked when it is written
+                write({**shown, **about})
 
     return tell
 

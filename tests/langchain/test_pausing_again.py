@@ -1,0 +1,150 @@
+"""Steps of a graph that are run again around a call that can be interrupted: never a second start."""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Command, RetryPolicy
+
+from dify_integrations import InvalidArgument, RunFailed, StreamStalled
+from dify_integrations.local import App, Fail, Outputs, Pause, Silence, Text, Turn
+from langchain_dify import DifyWorkflow
+from tests.langchain.conftest import Serve
+from tests.langchain.test_pausing import BOTH, State, ask, counts, node_graph, review, yes
+
+THREE = RetryPolicy(initial_interval=0.001, max_attempts=3, retry_on=Exception)
+
+
+def asking(serve: Serve, app: App, **fields: Any) -> tuple[Any, DifyWorkflow]:
+    served = serve(app)
+    return served, served.keep(DifyWorkflow(**served.connection(), on_pause="interrupt", **fields))
+
+
+def retried(workflow: Any) -> Any:
+    graph = StateGraph(State).add_node("review", workflow, retry_policy=THREE)
+    return graph.add_edge(START, "review").add_edge("review", END).compile(checkpointer=InMemorySaver())
+
+
+@BOTH
+def test_a_retry_does_not_ask_the_person_again(serve: Serve, asynchronous: bool) -> None:
+    """The run failed behind the form: every attempt sees that, none starts another."""
+
+    def script(turn: Turn) -> Any:
+        yield Pause("Go on?", until_followed=True)
+        yield Fail("the press is broken")
+
+    served, workflow = asking(serve, App("editor", "workflow", script))
+    graph = retried(workflow)
+    ask(graph, {"topic": "x"}, asynchronous)
+    with pytest.raises(RunFailed, match="the press is broken"):
+        ask(graph, Command(resume={"action": "approve"}), asynchronous)
+    assert counts(served) == (1, 1)
+
+
+def test_a_retry_follows_a_run_that_fell_silent(serve: Serve) -> None:
+    """It may go on without us, so no attempt starts it again."""
+    served, workflow = asking(serve, App("editor", "workflow", lambda turn: [Text("x"), Silence()]), timeout=0.2)
+    with pytest.raises(StreamStalled):
+        ask(retried(workflow), {"topic": "x"}, asynchronous=False)
+    assert counts(served) == (1, 0)
+
+
+def test_a_retry_finds_the_calls_in_their_order(serve: Serve) -> None:
+    """Among calls of one step and subgraphs of its own."""
+    served, workflow = asking(serve, review())
+    failures = ["once"]
+    own = StateGraph(State).add_node("own", lambda _: {"topic": "own"}).add_edge(START, "own").compile()
+
+    def work(state: State) -> State:
+        topic = own.invoke({})["topic"]
+        texts = [workflow.invoke({})["text"] for _ in range(2)]
+        if failures:
+            raise ConnectionError(failures.pop())
+        return {"text": f"{topic}, {', '.join(texts)}"}
+
+    graph = retried(work)
+    ask(graph, {"topic": "x"}, asynchronous=False)
+    ask(graph, yes("one"), asynchronous=False)
+    assert ask(graph, yes("two"), asynchronous=False)["text"] == "own, approve: one, approve: two"
+    assert counts(served) == (2, 2)
+
+
+@BOTH
+def test_a_subgraph_that_keeps_nothing(serve: Serve, asynchronous: bool) -> None:
+    """LangGraph would run it anew from its start with every answer."""
+    served, workflow = asking(serve, review())
+    inner = StateGraph(State).add_node("review", workflow).add_edge(START, "review")  # type: ignore[type-var]
+    forgetful = inner.compile(checkpointer=False)
+    graph = StateGraph(State).add_node("sub", forgetful).add_edge(START, "sub").compile(checkpointer=InMemorySaver())
+    with pytest.raises(InvalidArgument, match="checkpointer=False"):
+        ask(graph, {"topic": "x"}, asynchronous)
+    assert counts(served) == (0, 0)
+
+
+def test_the_limit_of_steps_is_the_callers_own(serve: Serve) -> None:
+    """A graph of one step may have a limit of one."""
+    served, workflow = asking(serve, review("Editor", "Lawyer"))
+    graph = node_graph(workflow, InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}, "recursion_limit": 1}
+    for given in ({"topic": "x"}, yes("one")):
+        assert "__interrupt__" in graph.invoke(given, config)
+    assert graph.invoke(yes("two"), config)["text"] == "approve: one; approve: two"
+    assert counts(served) == (1, 2)
+
+
+def test_inner_steps_are_not_streamed(serve: Serve) -> None:
+    """With `subgraphs=True` a user interface sees the graph's own steps, and the workflow's in its node."""
+    _, workflow = asking(serve, review())
+    graph = node_graph(workflow, InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    told = []
+    for given in ({"topic": "x"}, yes()):
+        told += list(graph.stream(given, config, stream_mode=["updates", "values", "custom"], subgraphs=True))
+    assert {(place, mode) for place, mode, _ in told} == {((), "updates"), ((), "values"), ((), "custom")}
+    assert [list(update) for _, mode, update in told if mode == "updates"] == [["__interrupt__"], ["review"]]
+
+
+class Looping(TypedDict, total=False):
+    text: str
+    rounds: int
+
+
+def test_every_visit_of_a_node_is_a_run_of_its_own(serve: Serve) -> None:
+    """A loop in the graph, and the same thread asked twice."""
+    served, workflow = asking(serve, review())
+    builder = StateGraph(Looping).add_node("review", workflow)  # type: ignore[type-var]
+    builder.add_node("count", lambda state: {"rounds": state.get("rounds", 0) + 1})
+    builder.add_edge(START, "review").add_edge("review", "count")
+    builder.add_conditional_edges("count", lambda state: END if state["rounds"] % 2 == 0 else "review", ["review", END])
+    graph = builder.compile(checkpointer=InMemorySaver())
+    texts = []
+    for given in ({}, yes("1"), yes("2"), {"text": ""}, yes("3"), yes("4")):
+        texts.append(ask(graph, given, asynchronous=False).get("text"))
+    assert texts == [None, "approve: 1", "approve: 2", "", "approve: 3", "approve: 4"]
+    assert counts(served) == (4, 4)
+
+
+def test_from_an_earlier_checkpoint(serve: Serve) -> None:
+    """Going back before the node is another run; the one that was answered stays as it is."""
+    served, workflow = asking(serve, review())
+    graph = node_graph(workflow, InMemorySaver())
+    config: Any = {"configurable": {"thread_id": "1"}}
+    ask(graph, {"topic": "x"}, asynchronous=False)
+    ask(graph, yes("one"), asynchronous=False)
+    before = next(state for state in graph.get_state_history(config) if state.next == ("review",))
+    assert "__interrupt__" in graph.invoke(None, before.config)
+    assert ask(graph, yes("two"), asynchronous=False)["text"] == "approve: two"
+    assert counts(served) == (2, 2)
+
+
+def test_going_on_without_an_answer(serve: Serve) -> None:
+    """The graph asks the same again, and nothing is sent."""
+    served, workflow = asking(serve, App("editor", "workflow", lambda turn: [Pause("Go on?"), Outputs({"text": "done"})]))
+    graph = node_graph(workflow, InMemorySaver())
+    ask(graph, {"topic": "x"}, asynchronous=False)
+    for _ in range(2):
+        assert "__interrupt__" in ask(graph, None, asynchronous=False)
+    assert counts(served) == (1, 0)
