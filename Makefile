@@ -46,7 +46,7 @@ wheel: $(VENV)/.wheel ## Build the wheel and import it in an empty environment
 versions: ## Run the quick tests on every other Python from 3.10 to 3.13 that is here
 	$(PYTHON) .ci/versions.py
 
-bench: $(VENV)/.bench ## Measure against plain httpx and ChatOpenAI in the same run
+bench: $(VENV)/.bench ## Measure against plain httpx and the OpenAI packages in the same run
 	$(BIN)/python benchmarks/run.py
 
 cassettes: $(VENV)/.test ## Record the cassettes again from a live server (DIFY_BASE_URL and keys in the environment)

@@ -146,6 +146,7 @@ class LlamaIndex(Core):
 
         self.llm = DifyChatLLM(**self.options)
         self.messages = [ChatMessage(role="user", content="hello")]
+        self.told = lambda inputs: {"inputs": inputs}
 
     def close(self):
         pass
@@ -157,14 +158,29 @@ class LlamaIndex(Core):
         pass
 
     def stream(self, inputs, seen):
-        for chunk in self.llm.stream_chat(self.messages, inputs=inputs):
+        for chunk in self.llm.stream_chat(self.messages, **self.told(inputs)):
             if chunk.delta:
                 seen(chunk.delta)
 
     async def astream(self, inputs, seen):
-        async for chunk in await self.llm.astream_chat(self.messages, inputs=inputs):
+        async for chunk in await self.llm.astream_chat(self.messages, **self.told(inputs)):
             if chunk.delta:
                 seen(chunk.delta)
+
+
+class LlamaIndexOpenAI(LlamaIndex):
+    """llama-index-llms-openai: OpenAI.stream_chat and astream_chat, from the same endpoint as LangChainOpenAI."""
+
+    def __init__(self, base):
+        self.base = base
+
+    def open(self):
+        from llama_index.core.llms import ChatMessage
+        from llama_index.llms.openai import OpenAI
+
+        self.llm = OpenAI(model="gpt-4o-mini", api_key="sk-x", api_base=f"{self.base}/v1", max_retries=0)
+        self.messages = [ChatMessage(role="user", content="hello")]
+        self.told = lambda inputs: {"extra_body": {"inputs": inputs}}
 
 
 CONTENDERS = {
@@ -173,4 +189,5 @@ CONTENDERS = {
     "langchain": LangChain,
     "langchain-openai": LangChainOpenAI,
     "llamaindex": LlamaIndex,
+    "llamaindex-openai": LlamaIndexOpenAI,
 }

@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ADAPTERS = ["httpx", "core", "langchain", "langchain-openai", "llamaindex"]
+ADAPTERS = ["httpx", "core", "langchain", "langchain-openai", "llamaindex", "llamaindex-openai"]
 # scenario, mode, contenders (httpx is the yardstick), figure that is compared, lower is better
 PLAN = [
     ("burst", "sync", ["httpx", "core"], "us_per_event"),
@@ -34,7 +34,10 @@ PLAN = [
     ("paced", "async", ADAPTERS, "late_us"),
 ]
 # What the adapters promise: at most this part of the CPU time per token of what people would use otherwise.
-PROMISES = [("token", "langchain", "langchain-openai", 0.25)]
+PROMISES = [
+    ("token", "langchain", "langchain-openai", 0.25),
+    ("token", "llamaindex", "llamaindex-openai", 0.25),
+]
 TITLES = {
     "burst": "one stream of 50,000 events, CPU µs per event",
     "first": "first event on a warm connection, µs from the call",
@@ -99,7 +102,10 @@ def main():
     server, base = serve()
     versions = {
         name: importlib.metadata.version(name)
-        for name in ("httpx", "httpcore", "pydantic-core", "langchain-core", "langchain-openai", "llama-index-core")
+        for name in (
+            *("httpx", "httpcore", "pydantic-core", "langchain-core", "langchain-openai"),
+            *("llama-index-core", "llama-index-llms-openai"),
+        )
     }
     record = {
         "when": time.strftime("%Y-%m-%d"),
