@@ -71,7 +71,11 @@ class Answer:
         """The response so far, with what is new since the last one."""
         delta, extra = self._delta, self._extra
         self._delta, self._extra = "", {}
-        message = ChatMessage(role=MessageRole.ASSISTANT, blocks=self._blocks(), additional_kwargs=self._tool_calls())
+        # Once per token: what is known to be valid is put in afterwards, where pydantic does not check it again.
+        message = ChatMessage(role=MessageRole.ASSISTANT)
+        message.blocks.extend(self._blocks())
+        if self._calls:
+            message.additional_kwargs.update(self._tool_calls())
         return ChatResponse(message=message, delta=delta, additional_kwargs=extra)
 
     def final(self, result: RunResult, *, streaming: bool = False) -> ChatResponse:
@@ -123,8 +127,8 @@ class Answer:
     # -- messages
 
     def _blocks(self) -> list[ContentBlock]:
-        thinking = [ThinkingBlock(content=self._thinking)] if self._thinking else []
-        return [*thinking, TextBlock(text=self._text), *self._calls]
+        text = TextBlock(text=self._text)
+        return [ThinkingBlock(content=self._thinking), text, *self._calls] if self._thinking else [text, *self._calls]
 
     def _tool_calls(self) -> dict[str, Any]:
         # Core streams structured output only from OpenAI's shape, and agents read the blocks: both are needed.

@@ -18,6 +18,8 @@ class ThinkSplitter:
 
     def feed(self, text: str) -> list[tuple[bool, str]]:
         """Pieces as `(is_reasoning, text)`, none empty."""
+        if text and not self._held and "<" not in text:  # nearly every piece, and cheap
+            return [(self._thinking, text)]
         pieces: list[tuple[bool, str]] = []
         self._held += text
         while True:
