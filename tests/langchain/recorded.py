@@ -3,41 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
 import anyio
-import httpx
 from langchain_core.messages import AIMessage
 from langchain_core.messages.content import KNOWN_BLOCK_TYPES, Annotation, ContentBlock
 from pydantic import TypeAdapter
 
-from dify_integrations import AsyncDify, Dify, DifyError
 from langchain_dify import ChatDify, DifyLLM
-from tests.wire.recordings import Recording, recordings
+from tests.wire.played import Documented, clients_of
+from tests.wire.recordings import Recording
 
-MESSAGES = [recording for recording in recordings() if recording.kind == "message"]
-"""Recorded streams of chat, agent, chatflow and completion apps."""
-
-_OPTIONS: dict[str, Any] = {"api_key": "app-test", "base_url": "http://127.0.0.1:9/v1", "user": "ann", "max_retries": 0}
 _BLOCK: TypeAdapter[Any] = TypeAdapter(ContentBlock)
 _ANNOTATION: TypeAdapter[Any] = TypeAdapter(Annotation)
-
-
-@dataclass(frozen=True)
-class Documented:
-    """A stream nobody has recorded yet, as the contract describes it: its events, with the ids of every one."""
-
-    events: Sequence[dict[str, Any]]
-    route: str = "/chat-messages"
-    version: str = "1.16.0"
-
-    @property
-    def body(self) -> bytes:
-        ids = {"task_id": "t", "message_id": "m", "conversation_id": "c", "created_at": 1}
-        return b"".join(b"data: " + json.dumps({**ids, **event}).encode() + b"\n\n" for event in self.events)
 
 
 class Played:
@@ -45,11 +24,7 @@ class Played:
 
     def __init__(self, recording: Recording | Documented) -> None:
         self._recording = recording
-        transport = httpx.MockTransport(self._answer)
-        self._clients: dict[str, Any] = {
-            "client": Dify(http_client=httpx.Client(transport=transport), **_OPTIONS),
-            "async_client": AsyncDify(http_client=httpx.AsyncClient(transport=transport), **_OPTIONS),
-        }
+        self._clients = clients_of(recording)
 
     def chat(self, **fields: Any) -> ChatDify:
         return ChatDify(**self._clients, **fields)
@@ -57,23 +32,6 @@ class Played:
     def llm(self, **fields: Any) -> DifyLLM:
         mode: Any = "chat" if "chat" in self._recording.route else "completion"
         return DifyLLM(**self._clients, mode=mode, prompt_key="query", **fields)
-
-    def _answer(self, request: httpx.Request) -> httpx.Response:
-        headers = {"content-type": "text/event-stream; charset=utf-8", "x-version": self._recording.version}
-        return httpx.Response(200, headers=headers, content=self._recording.body)
-
-
-def outcome(call: Callable[[], Any]) -> Any:
-    """What the call gives, or the kind and words of the error it raises."""
-    try:
-        return call()
-    except DifyError as error:
-        return type(error), str(error)
-
-
-def failed(told: Any) -> bool:
-    """Whether an outcome is an error."""
-    return isinstance(told, tuple)
 
 
 def unnumbered(blocks: Iterable[Any]) -> list[Any]:

@@ -27,8 +27,9 @@ from dify_integrations.bridge.tool_calls import ToolCallParser
 from dify_integrations.local import File, Node, Reasoning, Say, Sources, Text, Tool, tokens
 from langchain_dify._mapping import Form, Reply
 from tests.langchain.conftest import Serve, saying
-from tests.langchain.recorded import MESSAGES, SIDES, Documented, InSync, Played, told_by, unnumbered
+from tests.langchain.recorded import SIDES, InSync, Played, told_by, unnumbered
 from tests.langchain.test_streaming import SOURCE, folded, graph_of
+from tests.wire.played import MESSAGES, Documented
 from tests.wire.recordings import Recording, frames
 
 pytestmark = [

@@ -8,30 +8,22 @@ import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk, message_chunk_to_message
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
-from tests.langchain.recorded import MESSAGES, SIDES, InSync, Played, failed, outcome, told_by, unnumbered
+from tests.langchain.recorded import SIDES, InSync, Played, told_by, unnumbered
 from tests.langchain.test_streaming import folded
-from tests.wire.expected import Meaning, meaning_of
-from tests.wire.recordings import COLLECTION, Recording, frames
+from tests.wire import played
+from tests.wire.played import failed, meaning, outcome
+from tests.wire.recordings import Recording
 
 pytestmark = pytest.mark.filterwarnings("ignore:The method `BaseChatModel._a?chat_model_stream_v3` is in beta")
 
-EVERY = [pytest.param(recording, id=recording.id) for recording in MESSAGES]
-CHATS = [pytest.param(recording, id=recording.id) for recording in MESSAGES if "chat" in recording.route]
-
-
-def meaning(recording: Recording) -> Meaning:
-    return meaning_of(frames(recording.body), "message", recording.version)
+EVERY = [pytest.param(recording, id=recording.id) for recording in played.MESSAGES]
+CHATS = [pytest.param(recording, id=recording.id) for recording in played.CHATS]
 
 
 def finished(chunks: list[AIMessageChunk]) -> AIMessage:
     message = message_chunk_to_message(folded(chunks))
     assert isinstance(message, AIMessage)
     return message
-
-
-def test_there_are_recordings() -> None:
-    assert len(CHATS) > 130 and len(EVERY) > len(CHATS)
-    assert not COLLECTION.is_dir() or len(EVERY) >= 275
 
 
 @pytest.mark.parametrize("recording", CHATS)
@@ -87,8 +79,8 @@ def test_folded_stream_is_the_invoked_message(recording: Recording, side: type[I
 @pytest.mark.parametrize("recording", CHATS)
 def test_every_output_version_gives_the_same_blocks(recording: Recording, side: type[InSync]) -> None:
     """Check 4: v0, v1 and v3, invoked and streamed; the events of v3 keep core's rules."""
-    played = Played(recording)
-    plain, new = played.chat(on_replace="buffer"), played.chat(on_replace="buffer", output_version="v1")
+    models = Played(recording)
+    plain, new = models.chat(on_replace="buffer"), models.chat(on_replace="buffer", output_version="v1")
     whole = outcome(lambda: side.invoke(plain))
     for model, call in ((new, lambda: side.invoke(new)), (new, lambda: finished(side.stream(new)))):
         message = outcome(call)
@@ -111,8 +103,8 @@ def test_every_output_version_gives_the_same_blocks(recording: Recording, side: 
 @pytest.mark.parametrize("recording", CHATS)
 def test_streams_of_blocks_add_up_as_they_come(recording: Recording, side: type[InSync]) -> None:
     """Check 4: the same as the words come, not at the end; text that is withdrawn stays, and is told."""
-    played = Played(recording)
-    plain, new = played.chat(), played.chat(output_version="v1")
+    models = Played(recording)
+    plain, new = models.chat(), models.chat(output_version="v1")
     old = outcome(lambda: finished(side.stream(plain)))
     streamed, told = outcome(lambda: finished(side.stream(new))), outcome(lambda: side.events(plain))
     if failed(old):

@@ -14,8 +14,9 @@ import dify_integrations as dify
 from dify_integrations.local import Gate, Replace, Say, Text
 from langchain_dify.errors import DifyRefusalError
 from tests.langchain.conftest import Recorder, Serve
-from tests.langchain.recorded import MESSAGES, SIDES, Documented, InSync, Played, unnumbered
+from tests.langchain.recorded import SIDES, InSync, Played, unnumbered
 from tests.langchain.test_blocks import finished
+from tests.wire.played import MESSAGES, Documented
 from tests.wire.recordings import Recording, frames
 
 pytestmark = pytest.mark.filterwarnings("ignore:The method `BaseChatModel._a?chat_model_stream_v3` is in beta")
