@@ -40,11 +40,13 @@ def answers_of(forms: Sequence[Mapping[str, Any]], given: object) -> list[FormAn
         One per answered form, in the forms' order; none when they were answered elsewhere.
 
     Raises:
-        InvalidArgument: Not such an answer, an unknown form or button, or a missing field; the message names it.
+        InvalidArgument: Not such an answer, an unknown form, button or field, or a missing one; the message names it.
     """
     if not isinstance(given, Mapping) or not given:
         raise InvalidArgument(f'an answer is {{"action": …, "inputs": {{…}}}}, not {type(given).__name__}')
     if given.get("submitted") is True:
+        if len(given) > 1:
+            raise InvalidArgument('an answer is {"submitted": True} when the forms were answered elsewhere, or an action, not both')
         return []
     if "action" in given:
         if len(forms) != 1:
@@ -62,18 +64,39 @@ def _answer(form: Mapping[str, Any], given: object) -> FormAnswer:
     where = f"the form {form['node_title'] or form['node_id']!r}"
     if not isinstance(given, Mapping):
         raise InvalidArgument(f'the answer to {where} is {{"action": …, "inputs": {{…}}}}, not {type(given).__name__}')
+    _refuse_unknown(given, where)
+    if not form["form_token"]:
+        raise InvalidArgument(f'{where} is not answered through the API: answer it there and give {{"submitted": True}}')
     action, inputs = given.get("action"), given.get("inputs") or {}
     buttons = [button.get("id") for button in form["actions"]]
     if not isinstance(action, str) or not action or (buttons and action not in buttons):
         raise InvalidArgument(f"{where} has no action {action!r}, only {', '.join(map(str, buttons))}")
     if not isinstance(inputs, Mapping):
         raise InvalidArgument(f"the inputs of {where} are values by name, not {type(inputs).__name__}")
-    fields = [str(field.get("output_variable_name")) for field in form["inputs"]]
+    return FormAnswer(form["form_token"], action, _values(form, inputs, where))
+
+
+def _values(form: Mapping[str, Any], inputs: Mapping[str, Any], where: str) -> JsonObject:
+    """The inputs, with defaults for those left out."""
+    kinds = {str(field.get("output_variable_name")): field.get("type") for field in form["inputs"]}
+    fields = list(kinds)
+    unknown = [str(name) for name in inputs if name not in kinds]
+    if unknown:  # Dify drops them without a word
+        raise InvalidArgument(f"{where} has no field {', '.join(unknown)}, only {', '.join(fields) or 'its buttons'}")
     values = {**{name: value for name, value in form["default_values"].items() if name in fields}, **inputs}
     missing = [name for name in fields if name not in values]
     if missing:
         raise InvalidArgument(f"{where} needs {', '.join(missing)} in its inputs")
-    return FormAnswer(form["form_token"], action, values)
+    for name, value in inputs.items():
+        if kinds[name] == "paragraph" and not isinstance(value, str):  # Dify takes it, and the run fails of it
+            raise InvalidArgument(f"the field {name} of {where} is a text, not {type(value).__name__}")
+    return values
+
+
+def _refuse_unknown(given: Mapping[str, Any], where: str) -> None:
+    unknown = [str(name) for name in given if name not in ("action", "inputs")]
+    if unknown:
+        raise InvalidArgument(f'{where}: an answer has "action" and "inputs", not {", ".join(unknown)}')
 
 
 def _names(forms: Sequence[Mapping[str, Any]]) -> str:

@@ -13,7 +13,7 @@ ACTIONS = [{"id": "approve", "title": "Approve"}]
 
 
 def form(node: str, *fields: str, **defaults: Any) -> dict[str, Any]:
-    inputs = [{"output_variable_name": name} for name in fields]
+    inputs = [{"type": "paragraph", "output_variable_name": name} for name in fields]
     known = {"node_id": node, "node_title": node.title(), "form_token": f"token-{node}"}
     return {**known, "inputs": inputs, "actions": ACTIONS, "default_values": defaults}
 
@@ -54,6 +54,12 @@ def test_answered_elsewhere() -> None:
         ({"action": "approve"}, "the form 'A' needs why"),
         ({"submitted": False}, "no form submitted, only a"),
         ({"a": "approve"}, "the answer to the form 'A'"),
+        ({"action": "approve", "inputs": {"why": "x", "wy": "y"}}, "the form 'A' has no field wy, only why"),
+        ({"action": "approve", "why": "x"}, 'an answer has "action" and "inputs", not why'),
+        ({"a": {"action": "approve", "input": {}}}, 'an answer has "action" and "inputs", not input'),
+        ({"submitted": True, "action": "approve"}, "not both"),
+        ({"action": "approve", "inputs": {"why": 5}}, "the field why of the form 'A' is a text, not int"),
+        ({"action": "approve", "inputs": {"why": None}}, "the field why of the form 'A' is a text, not NoneType"),
     ],
 )
 def test_what_is_no_answer(given: Any, reason: str) -> None:
@@ -64,3 +70,19 @@ def test_what_is_no_answer(given: Any, reason: str) -> None:
 def test_which_of_several_is_not_guessed() -> None:
     with pytest.raises(InvalidArgument, match="several forms wait: .* one of a, b"):
         answers_of([form("a"), form("b")], {"action": "approve"})
+
+
+def test_other_fields_take_what_they_take() -> None:
+    """Dify checks selects and files itself; a number in a paragraph it would accept, and then end the run."""
+    asked = form("a")
+    asked["inputs"] = [{"type": "file-list", "output_variable_name": "scans"}]
+    (answer,) = answers_of([asked], {"action": "approve", "inputs": {"scans": [{"type": "image"}]}})
+    assert answer.inputs == {"scans": [{"type": "image"}]}
+
+
+def test_a_form_without_a_token() -> None:
+    """It is answered elsewhere; that can still be said."""
+    asked = {**form("a"), "form_token": ""}
+    with pytest.raises(InvalidArgument, match='answer it there and give {"submitted": True}'):
+        answers_of([asked], {"action": "approve"})
+    assert answers_of([asked], {"submitted": True}) == []
