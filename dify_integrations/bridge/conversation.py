@@ -21,6 +21,19 @@ OnFork = Literal["stateless", "raise"]
 KNOWN_TIPS = 10_000
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Tip:
+    """What is known of a conversation's end; a new one whenever a turn ends there, so that identity tells whether one did.
+
+    Attributes:
+        message_id: The newest answer; `None` when only the server can tell.
+        system: Digest of the system text the conversation has been told.
+    """
+
+    message_id: str | None
+    system: str = ""
+
+
 class Tips:
     """Remembers the newest answer of each conversation seen in this process, and which ones a turn is under way in.
 
@@ -30,7 +43,7 @@ class Tips:
     """
 
     def __init__(self) -> None:
-        self._tips: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._tips: OrderedDict[str, Tip] = OrderedDict()
         self._busy: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -43,15 +56,29 @@ class Tips:
             system: Digest of the system text it has been told.
         """
         with self._lock:
-            self._tips[conversation_id] = (message_id, system)
-            self._tips.move_to_end(conversation_id)
-            while len(self._tips) > KNOWN_TIPS:
-                self._tips.popitem(last=False)
+            self._keep(conversation_id, Tip(message_id, system))
 
     def lost(self, conversation_id: str) -> None:
         """A turn was sent and nothing heard of it: whether Dify has recorded it, only Dify knows."""
         with self._lock:
-            self._tips.pop(conversation_id, None)
+            self._keep(conversation_id, Tip(None))
+
+    def seen(self, conversation_id: str) -> Tip | None:
+        """What is known before the server is asked; for `heard`."""
+        with self._lock:
+            return self._tips.get(conversation_id)
+
+    def heard(self, conversation_id: str, message_id: str, seen: Tip | None) -> None:
+        """The server's word on the newest answer. It is old when a turn has ended here since it was asked for, and then ignored.
+
+        Args:
+            conversation_id: The conversation.
+            message_id: Its newest answer; `""` when there is none.
+            seen: What was known when the server was asked.
+        """
+        with self._lock:
+            if self._tips.get(conversation_id) is seen:
+                self._keep(conversation_id, Tip(message_id, seen.system if seen is not None else ""))
 
     def is_tip(self, anchor: Anchor) -> bool:
         """Whether nothing newer is known or under way; a conversation never seen here counts as untouched."""
@@ -61,18 +88,24 @@ class Tips:
     def doubts(self, anchor: Anchor) -> bool:
         """Whether only the server can tell: what this process saw last is another answer, or nothing."""
         with self._lock:
-            known, _ = self._tips.get(anchor.conversation_id, ("", ""))
-            return known != anchor.message_id and not self._busy[anchor.conversation_id]
+            known = self._tips.get(anchor.conversation_id)
+            return (known is None or known.message_id != anchor.message_id) and anchor.conversation_id not in self._busy
 
     def system_of(self, conversation_id: str) -> str:
         """Digest of the system text the conversation has been told in this process."""
         with self._lock:
-            return self._tips.get(conversation_id, ("", ""))[1]
+            known = self._tips.get(conversation_id)
+            return known.system if known is not None else ""
 
-    def take(self, anchor: Anchor) -> bool:
-        """Begin a turn behind this answer if it is the tip; from then on it is not, until `leave`."""
+    def take(self, anchor: Anchor, *, surely: bool = False) -> bool:
+        """Begin a turn behind this answer if it is the tip; from then on it is not, until `leave`.
+
+        Args:
+            anchor: The answer.
+            surely: Whether a conversation of which nothing is known is left alone too.
+        """
         with self._lock:
-            if not self._free(anchor):
+            if not self._free(anchor, surely=surely):
                 return False
             self._busy[anchor.conversation_id] += 1
             return True
@@ -89,9 +122,17 @@ class Tips:
             if self._busy[conversation_id] <= 0:
                 del self._busy[conversation_id]
 
-    def _free(self, anchor: Anchor) -> bool:
-        known, _ = self._tips.get(anchor.conversation_id, (anchor.message_id, ""))
-        return known == anchor.message_id and anchor.conversation_id not in self._busy
+    def _free(self, anchor: Anchor, *, surely: bool = False) -> bool:
+        known = self._tips.get(anchor.conversation_id)
+        newest = known.message_id if known is not None else None
+        is_tip = not surely if newest is None else newest == anchor.message_id
+        return is_tip and anchor.conversation_id not in self._busy
+
+    def _keep(self, conversation_id: str, tip: Tip) -> None:
+        self._tips[conversation_id] = tip
+        self._tips.move_to_end(conversation_id)
+        while len(self._tips) > KNOWN_TIPS:
+            self._tips.popitem(last=False)
 
     def __deepcopy__(self, _: dict[int, object]) -> Tips:
         return self  # what is known of a conversation holds for every copy of an adapter object in this process
@@ -157,12 +198,14 @@ class Policy:
         on_fork: What `auto` does when the history is not where its conversation is.
         history_apart: The app has a variable for what was said before the conversation began; otherwise the query says it.
         home: Conversation of histories without an answer of this app, instead of a new one.
+        surely: The server is asked about conversations of which nothing is known here, so none is continued unasked.
     """
 
     mode: ConversationMode = "auto"
     on_fork: OnFork = "stateless"
     history_apart: bool = False
     home: str = ""
+    surely: bool = False
 
 
 def anchor_in(messages: Sequence[Message], *, mode: ConversationMode, app: str) -> Anchor | None:
@@ -203,7 +246,7 @@ def plan(
     anchor = anchor_in(messages, mode=policy.mode, app=app)
     if anchor is not None:
         planned = _continued(messages, said, anchor, tips, history_apart=policy.history_apart)
-        if tips.take(anchor) if claim else tips.is_tip(anchor):
+        if tips.take(anchor, surely=policy.surely) if claim else tips.is_tip(anchor):
             return planned
     if policy.mode == "stateful" and said and not (anchor is None and policy.home):
         raise InvalidArgument(

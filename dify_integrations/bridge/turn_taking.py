@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from .conversation import Plan, Policy, Tips, anchor_in, plan
+from .conversation import Plan, Policy, Tip, Tips, anchor_in, plan
 
 if TYPE_CHECKING:
     from ..models.messages import MessagePage
@@ -36,11 +37,12 @@ class TurnTaking:
         verify: bool | None = None,
     ) -> None:
         self._parts = parts
-        self._policy = policy
+        self._policy = replace(policy, surely=verify is not False)
         self._app = app
         self._tips = tips
         self._conversation_id = conversation_id
         self._verify = verify
+        self._seen: Tip | None = None
         self._plan: Plan | None = None
 
     def question(self, user: str | None) -> dict[str, Any] | None:
@@ -54,6 +56,7 @@ class TurnTaking:
         anchor = anchor_in(self._parts, mode=self._policy.mode, app=self._app)
         if anchor is None or not (self._verify or self._tips.doubts(anchor)):
             return None
+        self._seen = self._tips.seen(anchor.conversation_id)
         return {"conversation_id": anchor.conversation_id, "user": user, "limit": 1}
 
     def hear(self, page: MessagePage | None) -> None:
@@ -61,8 +64,7 @@ class TurnTaking:
         anchor = anchor_in(self._parts, mode=self._policy.mode, app=self._app)
         if anchor is not None:
             newest = page.data[-1].id if page is not None and page.data else ""
-            system = self._tips.system_of(anchor.conversation_id)
-            self._tips.moved(anchor.conversation_id, newest, system)
+            self._tips.heard(anchor.conversation_id, newest, self._seen)
 
     def foresee(self) -> Plan:
         """How the turn would be sent now; claims nothing. Raises what `begin` does."""

@@ -134,6 +134,37 @@ def test_only_the_server_knows_about_what_was_not_seen_here() -> None:
     assert not tips.doubts(ANCHOR), "it is not the tip, whatever the server says"
 
 
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("lost", [False, True])
+def test_an_old_word_of_the_server_puts_nothing_behind_a_newer_turn(known: bool, lost: bool) -> None:
+    """Check 8: it was asked before a turn began here, and its answer came after the end of that turn."""
+    tips = Tips()
+    if known:
+        tips.moved("conversation-1", "message-0")
+    seen = tips.seen("conversation-1")
+    tips.heard("conversation-1", "message-1", tips.seen("conversation-1"))
+    assert tips.take(ANCHOR, surely=True)
+    if lost:
+        tips.lost("conversation-1")
+    else:
+        tips.moved("conversation-1", "message-2")
+    tips.leave("conversation-1")
+    tips.heard("conversation-1", "message-1", seen)
+    assert not tips.take(ANCHOR, surely=True)
+    assert tips.doubts(ANCHOR), "the next turn asks again"
+
+
+def test_a_turn_that_was_lost_meanwhile_is_not_gone_past_unasked() -> None:
+    """Check 8: whoever did not ask because another turn was under way knows nothing once that one is lost."""
+    tips = Tips()
+    tips.moved("conversation-1", "message-1")
+    assert tips.take(ANCHOR, surely=True)
+    tips.lost("conversation-1")
+    tips.leave("conversation-1")
+    assert not tips.take(ANCHOR, surely=True)
+    assert tips.take(ANCHOR), "a model that never asks goes on"
+
+
 @pytest.mark.parametrize("mode", MODES)
 def test_the_answer_to_go_on_from_is_the_last_one_of_this_app(mode: ConversationMode) -> None:
     expected = None if mode == "stateless" else ANCHOR

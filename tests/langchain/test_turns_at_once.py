@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -46,6 +46,25 @@ def test_threads_at_once_do_not_share_a_conversation(serve: Serve) -> None:
     model.batch([[ONE, first, HumanMessage(f"Two, {number}?")] for number in range(6)])
     continued = [body for body in served.bodies()[1:] if body.get("conversation_id")]
     assert [body["conversation_id"] for body in continued] == [conversation_of(first)]
+
+
+def test_an_old_answer_about_the_tip_is_ignored(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check 8: two threads of a fresh process go on from one answer; one hears from the server when the other is done."""
+    served = serve([Text("yes")])
+    first = served.chat().invoke([ONE])
+    model = served.chat()
+    resource = type(model.clients.sync.messages)
+    ask = resource.list
+
+    def slowly(self: Any, *args: Any, **kwargs: Any) -> Any:
+        page = ask(self, *args, **kwargs)
+        monkeypatch.setattr(resource, "list", ask)
+        model.invoke([ONE, first, THREE])
+        return page
+
+    monkeypatch.setattr(resource, "list", slowly)
+    model.invoke([ONE, first, TWO])
+    assert [body["query"] for body in served.bodies() if body.get("conversation_id")] == ["Three?"]
 
 
 @pytest.mark.anyio
