@@ -35,7 +35,7 @@ class ChatApp(ScopedChatModel):
     )
 
     _mode: str | None = PrivateAttr(default=None)
-    _named: dict[str, Clients] = PrivateAttr(default_factory=dict)
+    _named: dict[str, tuple[Any, Clients]] = PrivateAttr(default_factory=dict)
 
     @field_validator("apps", mode="before")
     @classmethod
@@ -103,10 +103,12 @@ class ChatApp(ScopedChatModel):
             raise InvalidArgument(
                 f"there is no app {name!r}, only {known}: a Dify key is one app, name others with apps={{name: key}}"
             )
-        if name not in self._named:
-            key, own = self.apps[name], self.clients
-            self._named[name] = Clients(own.sync.with_options(api_key=key), own.asynchronous.with_options(api_key=key))
-        return name, self._named[name]
+        key, own = self.apps[name], self.clients
+        made_of, clients = self._named.get(name, (None, own))
+        if made_of != (key, own):  # shared with copies, whose keys may be others
+            clients = Clients(own.sync.with_options(api_key=key), own.asynchronous.with_options(api_key=key))
+            self._named[name] = ((key, own), clients)
+        return name, clients
 
     @property
     def apps_fingerprint(self) -> str:

@@ -25,6 +25,7 @@ UserOf: TypeAlias = Callable[[RunnableConfig], str]
 """Tells the end user of a call from its config."""
 
 _OPTIONS = ("api_key", "dataset_api_key", "user", "timeout", "max_retries")
+_OF_CLIENTS = ("api_key", "dataset_api_key", "base_url", "timeout", "max_retries", "client", "async_client")
 _SECRETS = ("api_key", "dataset_api_key")
 _MAKING = threading.Lock()
 
@@ -47,6 +48,7 @@ class Connection(BaseModel):
     async_client: AsyncDify | None = Field(default=None, exclude=True, repr=False, description="A shared async client.")
 
     _clients: Clients | None = PrivateAttr(default=None)
+    _made_of: tuple[Any, ...] | None = PrivateAttr(default=None)
 
     @model_validator(mode="before")
     @classmethod
@@ -75,11 +77,13 @@ class Connection(BaseModel):
 
     @property
     def clients(self) -> Clients:
-        """The sync and the async client, each made when it is first asked for."""
+        """The sync and the async client, each made when it is first asked for, and anew when a field of theirs has changed."""
+        told = tuple(getattr(self, name) for name in _OF_CLIENTS)
         with _MAKING:  # of two made at once, one would be closed while a thread still uses it
-            if self._clients is None:
+            if self._clients is None or self._made_of not in (None, told):  # a copy with another key is another app
                 self._clients = self._made()
-        return self._clients
+            self._made_of = told
+            return self._clients
 
     def _made(self) -> Clients:
         told = {name: getattr(self, name) for name in _OPTIONS}

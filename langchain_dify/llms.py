@@ -51,7 +51,7 @@ class DifyLLM(ScopedLLM):
         default="annotate", description="What a stream does when the app withdraws what was said: annotate it, raise, or buffer."
     )
 
-    _forms: list[tuple[FormField, ...]] = PrivateAttr(default_factory=list)  # none or one; shared by copies
+    _forms: dict[str, tuple[FormField, ...]] = PrivateAttr(default_factory=dict)  # shared by copies, which may be of other apps
 
     @property
     def _llm_type(self) -> str:
@@ -196,22 +196,22 @@ class DifyLLM(ScopedLLM):
         client = self.clients.timed(kwargs.get("timeout")).sync
         if self.mode == "chat":
             return client.chat.stream(prompt, auto_generate_name=False, **self._options(kwargs))
-        if not (self.prompt_key or self._forms):
-            self._forms.append(form_of(client.app.parameters()))
+        if not self.prompt_key and self.app_fingerprint not in self._forms:
+            self._forms[self.app_fingerprint] = form_of(client.app.parameters())
         return client.completion.stream(**self._options(kwargs, prompt))
 
     async def _aopen(self, prompt: str, kwargs: Mapping[str, Any]) -> AsyncRun:
         client = self.clients.timed(kwargs.get("timeout")).asynchronous
         if self.mode == "chat":
             return client.chat.stream(prompt, auto_generate_name=False, **self._options(kwargs))
-        if not (self.prompt_key or self._forms):
-            self._forms.append(form_of(await client.app.parameters()))
+        if not self.prompt_key and self.app_fingerprint not in self._forms:
+            self._forms[self.app_fingerprint] = form_of(await client.app.parameters())
         return client.completion.stream(**self._options(kwargs, prompt))
 
     def _options(self, kwargs: Mapping[str, Any], prompt: str | None = None) -> dict[str, Any]:
         inputs = {**self.inputs, **(kwargs.get("inputs") or {})}
         if prompt is not None:
-            inputs[self.prompt_key or prompt_variable(self._forms[0], taken=inputs)] = prompt
+            inputs[self.prompt_key or prompt_variable(self._forms[self.app_fingerprint], taken=inputs)] = prompt
         return {"inputs": inputs, "user": kwargs.get("user"), "files": kwargs.get("files") or ()}
 
     def _continuation(self, run: Run | AsyncRun, stop: list[str] | None) -> Continuation:

@@ -158,3 +158,27 @@ def test_name_and_tokens() -> None:
     assert params.get("ls_provider") == "dify" and params.get("ls_model_name") == "support"
     assert 0 < model.get_num_tokens("some words here") < 10
     assert "app_fingerprint" in model._identifying_params and "app-x" not in str(model._identifying_params)
+
+
+def test_a_copy_with_another_key_asks_another_app(serve: Serve) -> None:
+    """Also when the first one was used before; connections are shared only where nothing of them changes."""
+    served = serve(saying(Text("one"), name="one"), saying(Text("two"), name="two"), saying(Text("three"), name="three"))
+    keys = {name: served.connection(name)["api_key"] for name in ("one", "two", "three")}
+    model = served.chat("one", apps={"other": keys["two"]})
+    assert [model.invoke("Hi").text, model.invoke("Hi", model="other").text] == ["one", "two"]
+    copied = served.keep(model.model_copy(update={"api_key": keys["two"], "apps": {"other": keys["three"]}}))
+    assert [copied.invoke("Hi").text, copied.invoke("Hi", model="other").text] == ["two", "three"]
+    assert [model.invoke("Hi").text, model.invoke("Hi", model="other").text] == ["one", "two"], "the first is as it was"
+    assert model.model_copy(update={"user": "bob"}).clients is model.clients
+    assert copied.app_fingerprint != model.app_fingerprint
+
+
+def test_a_copy_of_a_text_model_asks_its_own_form(serve: Serve) -> None:
+    def shows(name: str, variable: str) -> App:
+        form = [{"paragraph": {"variable": variable, "label": variable, "required": True}}]
+        return App(name, "completion", lambda turn: [Text(str(turn.inputs.get(variable)))], inputs_form=form)
+
+    served = serve(shows("one", "first"), shows("two", "second"))
+    model = served.llm("one")
+    assert model.invoke("Hi") == "Hi"
+    assert served.keep(model.model_copy(update={"api_key": served.connection("two")["api_key"]})).invoke("Hi") == "Hi"
