@@ -98,7 +98,7 @@ class ChatApp(ScopedChatModel):
         """
         if name is None or name == self.model:
             return self.model, self.clients
-        if name not in self.apps:
+        if not isinstance(name, str) or name not in self.apps:
             known = ", ".join(map(repr, (self.model, *self.apps)))
             raise InvalidArgument(
                 f"there is no app {name!r}, only {known}: a Dify key is one app, name others with apps={{name: key}}"

@@ -122,7 +122,8 @@ class Connection(BaseModel):
                 told[name] = merged_inputs(value, told.get(name))
             elif value and not told.get(name):
                 told[name] = value
-        user = told.get("user") or configurable.get("dify_user") or configurable.get("user_id") or self.user
+        places = (told.get("user"), configurable.get("dify_user"), configurable.get("user_id"), self.user)
+        user = next((place for place in places if place is not None), None)  # an empty one is a mistake, not another user
         if user is not None:
             told["user"] = user_text(user(config) if callable(user) else user)
         return told

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from dify_integrations.bridge.arguments import conversation_text, files_in, merged_inputs
 from dify_integrations.bridge.clients import app_fingerprint
 from dify_integrations.bridge.conversation import Plan, Policy, Tips
 from dify_integrations.bridge.reading import Reading
@@ -70,7 +71,7 @@ class ChatTurn:
             history_apart=bool(model.history_input_key),
             home=(model.conversation_id or "") if self.clients is model.clients else "",  # a conversation is one app's
         )
-        conversation_id = kwargs.get("conversation_id") or ""
+        conversation_id = conversation_text(kwargs.get("conversation_id"))
         self._turn = TurnTaking(
             parts, policy=policy, app=self._app, tips=tips, conversation_id=conversation_id, verify=model.verify_tip
         )
@@ -101,7 +102,7 @@ class ChatTurn:
             log.info("conversation %s has moved on: the history begins a new one", planned.forked.conversation_id)
         # A complaint goes where everything else was said; only where it begins anew all is said again.
         again = bool(told.get("repairing") and planned.conversation_id)
-        files = () if again else told.get("files") or ()
+        files = [] if again else files_in(told.get("files"))
         options = {
             "auto_generate_name": model.auto_generate_name,
             **{name: told[name] for name in _PASSED_ON if name in told},
@@ -122,7 +123,7 @@ class ChatTurn:
         model = self._model
         texts = {model.system_input_key: self._system, model.history_input_key: planned.history}
         said = {name: text for name, text in texts.items() if name and text}
-        return {**model.inputs, **(self._kwargs.get("inputs") or {}), **said, **self._binding.inputs()}
+        return {**merged_inputs(model.inputs, self._kwargs.get("inputs")), **said, **self._binding.inputs()}
 
     def reading(self) -> Reading:
         """How the answer's text is read; a fresh one at every call."""

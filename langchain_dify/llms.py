@@ -17,6 +17,7 @@ from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
 from dify_integrations import AsyncRun, Run
+from dify_integrations.bridge.arguments import files_in, merged_inputs
 from dify_integrations.bridge.form import FormField, form_of, prompt_variable
 from dify_integrations.bridge.reading import Reading
 
@@ -209,10 +210,10 @@ class DifyLLM(ScopedLLM):
         return client.completion.stream(**self._options(kwargs, prompt))
 
     def _options(self, kwargs: Mapping[str, Any], prompt: str | None = None) -> dict[str, Any]:
-        inputs = {**self.inputs, **(kwargs.get("inputs") or {})}
+        inputs = merged_inputs(self.inputs, kwargs.get("inputs"))
         if prompt is not None:
             inputs[self.prompt_key or prompt_variable(self._forms[self.app_fingerprint], taken=inputs)] = prompt
-        return {"inputs": inputs, "user": kwargs.get("user"), "files": kwargs.get("files") or ()}
+        return {"inputs": inputs, "user": kwargs.get("user"), "files": files_in(kwargs.get("files"))}
 
     def _continuation(self, run: Run | AsyncRun, stop: list[str] | None) -> Continuation:
         return Continuation(

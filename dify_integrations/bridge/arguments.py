@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from ..errors import InvalidArgument
+from ..files import FileInput
 
 
 def user_text(value: Any) -> str:
@@ -15,9 +16,32 @@ def user_text(value: Any) -> str:
     Raises:
         InvalidArgument: Anything else, or nothing. A turn nobody's is never taken for the client's user's.
     """
-    if isinstance(value, (str, int, UUID)) and str(value):
+    if isinstance(value, (str, int, UUID)) and not isinstance(value, bool) and str(value):
         return str(value)
-    raise InvalidArgument(f"a user is a text that is not empty, not a {type(value).__name__}")
+    raise InvalidArgument(f"a user is a text that is not empty, not {'an empty one' if value == '' else type(value).__name__}")
+
+
+def conversation_text(value: Any) -> str:
+    """The id of a conversation as Dify takes it; `""` for none.
+
+    Raises:
+        InvalidArgument: It is no text and no UUID.
+    """
+    if value is None or isinstance(value, (str, UUID)):
+        return str(value or "")
+    raise InvalidArgument(f"a conversation_id is a text, not {type(value).__name__}")
+
+
+def files_in(value: Any) -> list[FileInput]:
+    """The `files` of a call.
+
+    Raises:
+        InvalidArgument: They are no list of `FileInput`.
+    """
+    files = [] if value is None else value
+    if isinstance(files, (list, tuple)) and all(isinstance(file, FileInput) for file in files):
+        return [*files]
+    raise InvalidArgument("files takes a list of FileInput, such as [FileInput.from_path(Path(…))]; text is no path")
 
 
 def merged_inputs(below: Any, above: Any) -> dict[str, Any]:

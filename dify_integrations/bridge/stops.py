@@ -11,13 +11,17 @@ class StopSequences:
     """Cuts a text that comes in pieces before the first stop sequence, wherever the pieces are cut.
 
     Args:
-        sequences: The texts to stop at.
+        sequences: The texts to stop at; one text is one sequence.
 
     Raises:
-        InvalidArgument: An empty sequence, which would stop before the first word.
+        InvalidArgument: An empty sequence, which would stop before the first word, or what is no text.
     """
 
     def __init__(self, sequences: Sequence[str]) -> None:
+        if isinstance(sequences, str):  # taken for a list, it would stop at each of its letters
+            sequences = (sequences,)
+        if not all(isinstance(stop, str) for stop in sequences):
+            raise InvalidArgument("a stop sequence is a text")
         if not all(sequences):
             raise InvalidArgument("a stop sequence must not be empty")
         self.hit = False

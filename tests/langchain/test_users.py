@@ -9,7 +9,7 @@ import pytest
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 
-from dify_integrations import InvalidArgument
+from dify_integrations import FileInput, InvalidArgument
 from dify_integrations.local import App, Text
 from langchain_dify import DifyWorkflow
 from tests.langchain.conftest import ONE, TWO, Serve, conversation_of, saying
@@ -103,7 +103,7 @@ async def test_version_3_of_the_events_knows_the_user(serve: Serve) -> None:
     assert [body["user"] for body in served.bodies()] == ["bob", "carol"]
 
 
-@pytest.mark.parametrize("wrong", [object(), ["bob"], {"id": "bob"}], ids=["object", "list", "mapping"])
+@pytest.mark.parametrize("wrong", [object(), ["bob"], {"id": "bob"}, "", True], ids=["object", "list", "mapping", "empty", "bool"])
 def test_what_is_no_name_is_refused(serve: Serve, wrong: Any) -> None:
     """Check 11: its text form might be the same for two."""
     served = serve([Text("yes")])
@@ -179,3 +179,52 @@ def test_inputs_that_are_none_are_refused(serve: Serve) -> None:
     with pytest.raises(InvalidArgument, match="inputs are a mapping"):
         served.chat().invoke("Hi", {"configurable": {"dify_inputs": ["a"]}})
     assert served.bodies() == []
+
+
+@pytest.mark.parametrize("kind", ["chat", "llm"])
+def test_an_empty_user_of_a_call_is_not_taken_for_the_models(serve: Serve, kind: str) -> None:
+    """Check 11: whoever forgot to log in must not read on in somebody's conversation."""
+    served = serve([Text("yes")])
+    model: Any = served.chat() if kind == "chat" else served.llm(mode="chat")
+    for call in (lambda: model.invoke("Hi", user=""), lambda: model.invoke("Hi", {"configurable": {"user_id": ""}})):
+        with pytest.raises(InvalidArgument, match="a user is a text"):
+            call()
+    assert served.bodies() == []
+
+
+@pytest.mark.parametrize("kind", ["chat", "llm"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"inputs": ["a"]},
+        {"inputs": "ab"},
+        {"files": "a.png"},
+        {"files": 5},
+        {"files": FileInput.from_bytes(b"x", "a.png")},
+        {"stop": [5]},
+    ],
+    ids=str,
+)
+def test_arguments_of_a_wrong_type_are_refused(serve: Serve, kind: str, wrong: Any) -> None:
+    served = serve([Text("yes")])
+    model: Any = served.chat() if kind == "chat" else served.llm(mode="chat")
+    with pytest.raises(InvalidArgument):
+        model.invoke("Hi", **wrong)
+    with pytest.raises(InvalidArgument):
+        [*model.stream("Hi", **wrong)]
+    assert served.bodies() == []
+
+
+@pytest.mark.parametrize("wrong", [{"conversation_id": 5}, {"conversation_id": ["a"]}, {"model": ["a"]}], ids=str)
+def test_names_of_a_wrong_type_are_refused(serve: Serve, wrong: Any) -> None:
+    served = serve([Text("yes")])
+    with pytest.raises(InvalidArgument):
+        served.chat().invoke("Hi", **wrong)
+    assert served.bodies() == []
+
+
+def test_one_stop_sequence_may_be_a_text(serve: Serve) -> None:
+    """As with other providers; taken for a list, it would stop at each of its letters."""
+    served = serve([Text("never END here")])
+    assert served.chat().invoke("Hi", stop="END").text == "never "  # type: ignore[arg-type]
+    assert "".join(served.llm(mode="chat").stream("Hi", stop="here")) == "never END "  # type: ignore[arg-type]
