@@ -164,9 +164,13 @@ def retrieval_model(options: SearchOptions, saved: Dataset | None) -> RetrievalM
 
     The server replaces its settings by what is sent and refuses half of one, so `saved` fills what `options` leave open.
     An economy knowledge base, as far as `saved` tells, is always sent the one method that it answers.
+
+    Raises:
+        InvalidArgument: An option that Dify does not know, or a filter that would filter nothing.
     """
     if options.is_empty and not is_economy(saved):
         return None
+    _refuse_idle_filter(options.metadata_filter)
     changes: dict[str, Any] = {
         "top_k": options.top_k,
         "search_method": options.search_method,
@@ -180,3 +184,12 @@ def retrieval_model(options: SearchOptions, saved: Dataset | None) -> RetrievalM
     base = RetrievalModel.from_dataset(saved) if saved is not None else RetrievalModel()
     # Copied, not checked: a newer server may have saved a method that is not known here.
     return base.model_copy(update={name: getattr(checked, name) for name in changes})
+
+
+def _refuse_idle_filter(condition: MetadataFilter | None) -> None:
+    """Fields and values straight away, as other stores take them, are ignored by Dify: it would give everything."""
+    if isinstance(condition, MetadataFilter) and not condition.conditions and condition.model_extra:
+        raise InvalidArgument(
+            f"a filter without conditions would leave out nothing; it has {', '.join(sorted(condition.model_extra))}, give it as "
+            '{"conditions": [{"name": …, "comparison_operator": "is", "value": …}]}'
+        )

@@ -234,3 +234,15 @@ def test_wrong_key_is_told_as_such(serve: Serve) -> None:
 
 def test_langsmith_name(serve: Serve) -> None:
     assert serve().retriever()._get_ls_params() == {"ls_retriever_name": "dify"}
+
+
+@pytest.mark.parametrize("when", ["made", "called"])
+def test_a_filter_as_other_stores_take_it_is_refused(serve: Serve, when: str) -> None:
+    """Dify would ignore it and give everything."""
+    served = serve()
+    condition = {"source": "policy", "tenant": "ann"}
+    made, told = ({"filter": condition}, {}) if when == "made" else ({}, {"filter": condition})
+    retriever = served.retriever(**made)
+    with pytest.raises(InvalidArgument, match=r"it has source, tenant, give it as .*comparison_operator"):
+        retriever.invoke("express shipping", **told)
+    assert served.server.requests == []
