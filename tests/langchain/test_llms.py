@@ -143,7 +143,7 @@ async def test_streamed_events_of_the_model_itself(serve: Serve, recorder: Recor
 def test_graph_that_streams_messages_shows_no_text_models(serve: Serve) -> None:
     """LangGraph takes chat models only; a text model must not disturb it."""
     llm = serve(completing(*WORDS)).llm()
-    graph: Any = StateGraph(dict)
+    graph: Any = StateGraph(cast("Any", dict))
     graph.add_node("write", lambda state: {"text": llm.invoke(state["prompt"])})
     graph.set_entry_point("write")
     told = list(graph.compile().stream({"prompt": "Hi"}, stream_mode=["messages", "updates"]))
