@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .llms import DifyChatLLM, DifyCompletionLLM
     from .retrievers import DifyRetriever
-    from .tools import DifyWorkflowTool
+    from .tool_specs import DifyToolSpec
+    from .tools import DifyChatTool, DifyWorkflowTool
 
 __all__ = [
     "DifyChatLLM",
+    "DifyChatTool",
     "DifyCompletionLLM",
     "DifyRetriever",
+    "DifyToolSpec",
     "DifyWorkflowTool",
 ]
 
 _HOMES = {
     "DifyChatLLM": "llms",
+    "DifyChatTool": "tools",
     "DifyCompletionLLM": "llms",
     "DifyRetriever": "retrievers",
+    "DifyToolSpec": "tool_specs",
     "DifyWorkflowTool": "tools",
 }
 

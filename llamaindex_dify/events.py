@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llama_index.core.bridge.pydantic import Field
-from llama_index.core.workflow import Event
+from llama_index.core.workflow import Event, HumanResponseEvent, InputRequiredEvent
 from llama_index_instrumentation.base import BaseEvent
 
 
@@ -114,23 +114,125 @@ class DifyQueryTruncatedEvent(DifyInstrumentationEvent):
     sent: str
 
 
-class DifyNodeEvent(Event):
-    """In the stream of a running workflow or agent: a step of a Dify run began or ended.
+class DifyEvent(Event):
+    """Base of what the tools tell the stream of a running workflow or agent.
 
     Attributes:
-        tool_name: The tool that runs it.
-        workflow_run_id: Which run.
+        tool_name: The tool that runs the app.
+        tool_id: The agent's call of it, if an agent calls.
+        workflow_run_id: Which run, as soon as it is known; `""` for apps that are no workflow.
+    """
+
+    tool_name: str
+    tool_id: str = ""
+    workflow_run_id: str = ""
+
+
+class DifyWorkflowEvent(DifyEvent):
+    """A run began or ended.
+
+    Attributes:
+        status: `running`, or how it ended.
+        outputs: What it came to.
+        error: Why it failed.
+    """
+
+    status: str = "running"
+    outputs: Any = None
+    error: str | None = None
+
+
+class DifyNodeEvent(DifyEvent):
+    """A step of a run began or ended.
+
+    Attributes:
         node_id, type, title: Which node.
         kind: `node`, `iteration`, `loop`, `tool` or `retrieval`.
         status: `running`, or how it ended.
         error: Why it failed.
     """
 
-    tool_name: str
-    workflow_run_id: str = ""
     node_id: str = ""
     kind: str = "node"
     type: str = ""
     title: str = ""
     status: str = "running"
     error: str | None = None
+
+
+class DifyTextDeltaEvent(DifyEvent):
+    """New text of the app's answer.
+
+    Attributes:
+        delta: The text.
+    """
+
+    delta: str
+
+
+class DifyReasoningEvent(DifyEvent):
+    """New reasoning of a model in the app.
+
+    Attributes:
+        delta: The text.
+        node_id: Which node thinks.
+    """
+
+    delta: str
+    node_id: str = ""
+
+
+class DifyAgentThoughtStreamEvent(DifyEvent):
+    """An agent in the app finished one step of thinking.
+
+    Attributes:
+        thought: What it thought.
+        position: Which step.
+    """
+
+    thought: Any = None
+    position: int | None = None
+
+
+class DifyHumanInputRequest(InputRequiredEvent):
+    """A run waits for a person. Answer with `handler.ctx.send_event(request.answer("approve", comment="…"))`.
+
+    Attributes:
+        prefix: What to show a person who answers by words alone.
+        tool_name, tool_id: Whose run.
+        workflow_run_id: Which run.
+        form_token: Names this pause; the answer has the same.
+        forms: The forms, each with `node_id`, `node_title`, `content`, `inputs`, `actions`, `default_values`,
+            `expiration_time` and `form_token`.
+        error: Why the last answer was refused.
+    """
+
+    prefix: str = ""
+    tool_name: str
+    tool_id: str = ""
+    workflow_run_id: str
+    form_token: str
+    forms: list[dict[str, Any]] = Field(default_factory=list)
+    error: str | None = None
+
+    def answer(self, action: str, /, **inputs: Any) -> DifyHumanInputResponse:
+        """The answer to the only form.
+
+        Args:
+            action: Id of the button.
+            **inputs: Values by `output_variable_name`; those left out get the form's default.
+        """
+        return DifyHumanInputResponse(form_token=self.form_token, response={"action": action, "inputs": inputs})
+
+
+class DifyHumanInputResponse(HumanResponseEvent):
+    """What a person answered.
+
+    Attributes:
+        form_token: That of the request.
+        response: `{"action": …, "inputs": {…}}` for one form; for several a mapping of these by `node_id` or `form_token`,
+            where those that are left out are asked for again; `{"submitted": True}` when they were answered elsewhere.
+    """
+
+    form_token: str
+    response: Any

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,8 +37,17 @@ def told_text(text: str, result: RunResult) -> str:
         result: The run.
     """
     if result.pause is not None:
-        asked = "\n\n".join(f"{form.node_title}: {form.content}".strip(": ") for form in result.pause.forms)
+        asked = asked_text((form.node_title, form.content) for form in result.pause.forms)
         return f"The app waits for a person to answer a form before it goes on.\n\n{asked}".strip()
     if result.status == "partial-succeeded":
         return f"{text}\n(Some nodes of the workflow failed; this may be incomplete.)"
     return text
+
+
+def asked_text(forms: Iterable[tuple[str, str]]) -> str:
+    """What forms ask, for a person or a model.
+
+    Args:
+        forms: Title and content of each.
+    """
+    return "\n\n".join(f"{title}: {content}".strip(": ") for title, content in forms)

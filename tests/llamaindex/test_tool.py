@@ -112,7 +112,7 @@ def test_content_is_the_text_or_json(serve: Serve, values: dict[str, Any], conte
 def test_one_output_can_be_chosen_and_inputs_fixed(serve: Serve) -> None:
     form = [*TOPIC, {"text-input": {"variable": "tone", "required": True}}]
     served = serve(outputs(a="1", b="2"), "workflow", inputs_form=form)
-    tool = tool_of(served, output_key="b", fixed={"tone": "dry"}, return_direct=True)
+    tool = tool_of(served, output_key="b", partial_params={"tone": "dry"}, return_direct=True)
     assert set(tool.metadata.get_parameters_dict()["properties"]) == {"topic"}
     assert tool(topic="cats").content == "2"
     assert served.sent[0]["inputs"] == {"topic": "cats", "tone": "dry"}
