@@ -31,7 +31,8 @@ class Cancelling:
     """
 
     def __init__(self, config: RunnableConfig, kwargs: dict[str, Any]) -> None:
-        self._told = token_in(kwargs.pop("cancel", None)) or token_of(config)
+        # A stream that core turns into an `invoke` comes by here twice, the second time without its arguments.
+        self._told = token_in(kwargs.pop("cancel", None)) or token_of(config) or _current.get()
         self._before: Token[CancelToken | None] | None = None
 
     def __enter__(self) -> None:

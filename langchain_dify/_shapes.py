@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from langchain_core.utils.function_calling import convert_to_json_schema
@@ -55,9 +56,9 @@ def shape_of(schema: Any, *, strict: bool | None = None) -> Shape:
         InvalidArgument: A schema of no known kind.
     """
     if isinstance(schema, type) and issubclass(schema, BaseModel):
-        return Shape(schema, schema.model_json_schema(), schema.__name__, False, lambda value: _model(schema, value, strict))
+        return Shape(schema, schema.model_json_schema(), schema.__name__, False, partial(_model, schema, strict))
     if isinstance(schema, type) and issubclass(schema, BaseModelV1):
-        return Shape(schema, schema.schema(), schema.__name__, False, lambda value: _old_model(schema, value))
+        return Shape(schema, schema.schema(), schema.__name__, False, partial(_old_model, schema))
     if isinstance(schema, dict) and schema.get("type") != "function" and not {"title", "name"} & schema.keys():
         schema = {"title": "answer", **schema}
     try:
@@ -67,7 +68,7 @@ def shape_of(schema: Any, *, strict: bool | None = None) -> Shape:
     # Core takes every key for required, also where `total=False` says otherwise.
     optional: frozenset[str] = getattr(schema, "__optional_keys__", frozenset())
     told = {**described, "required": [name for name in described.get("required", ()) if name not in optional]}
-    return Shape(known, told, str(described["title"]), True, lambda value: _checked(told, value))
+    return Shape(known, told, str(described["title"]), True, partial(_checked, told))
 
 
 def _typed(schema: Any, error: Exception) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def _typed(schema: Any, error: Exception) -> dict[str, Any]:
     raise InvalidArgument("schema is a pydantic class, a TypedDict, a JSON schema or an OpenAI function") from error
 
 
-def _model(schema: type[BaseModel], value: Any, strict: bool | None) -> Any:
+def _model(schema: type[BaseModel], strict: bool | None, value: Any) -> Any:
     try:
         if strict:  # as JSON, where a date is text
             return schema.model_validate_json(json.dumps(value), strict=True)

@@ -23,6 +23,7 @@ from .errors import DifyRefusalError
 
 Method = Literal["json_schema", "function_calling", "json_mode"]
 _ANSWERED = ("stop", "tool_calls")
+_UNFINISHED = {"stopped": "it was stopped before its end", "paused": "the app waits for a person before it goes on"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,9 @@ class StructuredOutput(Runnable[LanguageModelInput, Any]):
         yield from readings(raw.text)  # a model that was told to call may write the arguments alone
 
     def _missing(self, raw: AIMessage) -> str:
+        reason = raw.response_metadata.get("finish_reason")
+        if reason in _UNFINISHED:
+            return _UNFINISHED[reason]
         if raw.invalid_tool_calls:
             return f"the call cannot be read: {raw.invalid_tool_calls[0]['args']}"
         return f"it does not call {self._shape.name}" if self._method == "function_calling" else "there is no JSON in it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import pickle
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from typing_extensions import NotRequired, TypedDict
 
 from dify_integrations import InvalidArgument
 from dify_integrations.local import Gate, Pause, Replace, Say, Text, Turn, tokens
+from langchain_dify import ChatDify
 from langchain_dify.errors import DifyRefusalError
 from tests.langchain.conftest import Recorder, Serve, Served, answering
 
@@ -334,7 +336,7 @@ def test_a_replaced_answer_is_a_refusal(serve: Serve) -> None:
 
 def test_an_app_that_waits_for_a_person_is_not_complained_of(serve: Serve) -> None:
     served = serve([Text("One moment."), Pause()], mode="advanced-chat")
-    with pytest.raises(OutputParserException):
+    with pytest.raises(OutputParserException, match="waits for a person"):
         served.chat().with_structured_output(City).invoke("A city?")
     assert len(served.bodies()) == 1
 
@@ -350,3 +352,18 @@ async def test_the_stand_in_obeys_the_schema(serve: Serve) -> None:
     model = serve().chat("chat").with_structured_output(Country)
     result = await model.ainvoke("How many live in Paris, 7 or 8?")
     assert isinstance(result, Country) and result.capital.people == 7
+
+
+@pytest.mark.parametrize(
+    "schema", [City, OldCity, CityDict, {"title": "City", "type": "object"}], ids=["model", "v1", "dict", "json"]
+)
+def test_a_model_of_the_environment_travels_with_its_schema(serve: Serve, monkeypatch: pytest.MonkeyPatch, schema: Any) -> None:
+    """As core's own chains of a model and a parser do."""
+    served = serve([Text('{"name": "Paris", "people": 7}')])
+    connection = served.connection()
+    for name in ("api_key", "base_url", "user"):
+        monkeypatch.setenv(f"DIFY_{name.upper()}", connection[name])
+    arrived = pickle.loads(pickle.dumps(ChatDify().with_structured_output(schema)))  # noqa: S301  # our own bytes
+    served.keep(arrived._bound.bound)
+    value = arrived.invoke("A city?")
+    assert (value["people"] if isinstance(value, dict) else value.people) == 7
