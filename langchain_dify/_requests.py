@@ -25,7 +25,6 @@ from .errors import model_errors
 
 if TYPE_CHECKING:
     from dify_integrations import AsyncRun, Run
-    from dify_integrations.models.messages import MessagePage
 
     from .chat_models import ChatDify
 
@@ -78,13 +77,13 @@ class ChatTurn:
         self.clients = self.clients.timed(kwargs.get("timeout"))
         self._run: Run | AsyncRun | None = None
 
-    def question(self) -> dict[str, Any] | None:
-        """Arguments of `messages.list`, when the server must be asked whether the history ends where its conversation does."""
-        return self._turn.question(self._user)
+    def ask(self) -> None:
+        """Ask Dify whether the history ends where its conversation does, if only Dify can tell."""
+        self._turn.ask(self.clients.sync, self._user)
 
-    def hear(self, page: MessagePage | None) -> None:
-        """Take note of the server's answer to the question; `None` when it knows no such conversation."""
-        self._turn.hear(page)
+    async def aask(self) -> None:
+        """As `ask`, without blocking."""
+        await self._turn.aask(self.clients.asynchronous, self._user)
 
     def start(self, stream: Callable[..., RunT]) -> RunT:
         """The turn's run.

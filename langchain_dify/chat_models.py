@@ -12,7 +12,7 @@ from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import Field, PrivateAttr, model_validator
 from typing_extensions import Self, override
 
-from dify_integrations import InvalidArgument, NotFound
+from dify_integrations import InvalidArgument
 from dify_integrations.bridge.conversation import ConversationMode, OnFork, Tips
 
 from ._cancelling import with_token
@@ -147,7 +147,7 @@ class ChatDify(PromptedChatModel):
         run_manager: CallbackManagerForLLMRun | None,
     ) -> ChatResult:
         with chat_turn(self, messages, stop, kwargs, self._tips) as turn:
-            self._ask_tip(turn)
+            turn.ask()
             run = turn.start(turn.clients.sync.chat.stream)
             reply, children = turn.reply(run), SyncChildRuns(self._root(run_manager, CallbackManager))
             with children, run:
@@ -179,7 +179,7 @@ class ChatDify(PromptedChatModel):
         run_manager: AsyncCallbackManagerForLLMRun | None,
     ) -> ChatResult:
         with chat_turn(self, messages, stop, kwargs, self._tips) as turn:
-            await self._aask_tip(turn)
+            await turn.aask()
             run = turn.start(turn.clients.asynchronous.chat.stream)
             reply, children = turn.reply(run), AsyncChildRuns(self._root(run_manager, AsyncCallbackManager))
             async with children, run:
@@ -247,7 +247,7 @@ class ChatDify(PromptedChatModel):
         form: Form,
     ) -> Generator[ChatGenerationChunk, None, None]:
         with planned as turn:
-            self._ask_tip(turn)
+            turn.ask()
             run = turn.start(turn.clients.sync.chat.stream)
             reply, children = turn.reply(run, form), SyncChildRuns(root)
             with children, run:
@@ -273,7 +273,7 @@ class ChatDify(PromptedChatModel):
         form: Form,
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
         with planned as turn:
-            await self._aask_tip(turn)
+            await turn.aask()
             run = turn.start(turn.clients.asynchronous.chat.stream)
             reply, children = turn.reply(run, form), AsyncChildRuns(root)
             async with children, run:
@@ -290,22 +290,6 @@ class ChatDify(PromptedChatModel):
             if run_manager is not None:
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
-
-    def _ask_tip(self, turn: ChatTurn) -> None:
-        question = turn.question()
-        if question is not None:
-            try:
-                turn.hear(turn.clients.sync.messages.list(**question))
-            except NotFound:
-                turn.hear(None)
-
-    async def _aask_tip(self, turn: ChatTurn) -> None:
-        question = turn.question()
-        if question is not None:
-            try:
-                turn.hear(await turn.clients.asynchronous.messages.list(**question))
-            except NotFound:
-                turn.hear(None)
 
     def _root(self, told: Any, kind: type[ManagerT]) -> ManagerT | None:
         return manager_below(told, kind) if self.trace_nodes else None

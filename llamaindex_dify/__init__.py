@@ -6,15 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dify_integrations.bridge.cancelling import CancelToken as DifyCancelToken
+
+    from .errors import DifyModerationError
     from .llms import DifyChatLLM, DifyCompletionLLM
     from .retrievers import DifyRetriever
     from .tool_specs import DifyToolSpec
     from .tools import DifyChatTool, DifyWorkflowTool
 
 __all__ = [
+    "DifyCancelToken",
     "DifyChatLLM",
     "DifyChatTool",
     "DifyCompletionLLM",
+    "DifyModerationError",
     "DifyRetriever",
     "DifyToolSpec",
     "DifyWorkflowTool",
@@ -24,6 +29,7 @@ _HOMES = {
     "DifyChatLLM": "llms",
     "DifyChatTool": "tools",
     "DifyCompletionLLM": "llms",
+    "DifyModerationError": "errors",
     "DifyRetriever": "retrievers",
     "DifyToolSpec": "tool_specs",
     "DifyWorkflowTool": "tools",
@@ -31,6 +37,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "DifyCancelToken":
+        return import_module("dify_integrations.bridge.cancelling").CancelToken
     # Lazy: importing llama-index-core takes seconds.
     home = _HOMES.get(name)
     if home is None:

@@ -11,11 +11,14 @@ from llama_index.core.llms.llm import ToolSelection
 
 from dify_integrations.errors import InvalidArgument
 
-from ._turns import arguments_of
+from ._blocks import arguments_of
 
 if TYPE_CHECKING:
     from llama_index.core.chat_engine.types import AgentChatResponse
     from llama_index.core.tools import BaseTool
+
+
+NO_TOOLS = 'Dify apps take no tools; let them be asked for by words with tool_calling="prompt"'
 
 
 class PromptedFunctionCalling(FunctionCallingLLM):
@@ -33,7 +36,7 @@ class PromptedFunctionCalling(FunctionCallingLLM):
     ) -> dict[str, Any]:
         """Arguments for `chat`: the messages, and the tools as they are known to tracers."""
         if tools and not self.metadata.is_function_calling_model:
-            raise InvalidArgument('Dify apps take no tools; let them be asked for by words with tool_calling="prompt"')
+            raise InvalidArgument(NO_TOOLS)
         messages = list(chat_history or [])
         if isinstance(user_msg, str):
             user_msg = ChatMessage(role=MessageRole.USER, content=user_msg)
@@ -41,7 +44,7 @@ class PromptedFunctionCalling(FunctionCallingLLM):
             messages.append(user_msg)
         return {
             "messages": messages,
-            "tools": [tool.metadata.to_openai_tool(skip_length_check=True) for tool in tools] or None,
+            "tools": [_told(tool) for tool in tools] or None,
             "tool_required": tool_required,
             "allow_parallel_tool_calls": allow_parallel_tool_calls,
             **kwargs,
@@ -123,3 +126,9 @@ class PromptedFunctionCalling(FunctionCallingLLM):
 
         defaults = {"react_chat_formatter": ReActChatFormatter.from_defaults(), "output_parser": ReActOutputParser()}
         return {**defaults, **kwargs}
+
+
+def _told(tool: BaseTool) -> dict[str, Any]:
+    """The tool in OpenAI's shape but under its own name: core's is fit for OpenAI, and agents look tools up by their own."""
+    told = tool.metadata.to_openai_tool(skip_length_check=True)
+    return {**told, "function": {**told["function"], "name": tool.metadata.get_name()}}

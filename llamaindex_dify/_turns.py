@@ -1,35 +1,26 @@
-"""LlamaIndex messages as what one Dify request takes."""
+"""LlamaIndex messages and the keyword arguments of a call, as what one Dify request takes."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.base.llms.types import (
-    AudioBlock,
-    CachePoint,
-    ChatMessage,
-    CitableBlock,
-    CitationBlock,
-    DocumentBlock,
-    ImageBlock,
-    MessageRole,
-    TextBlock,
-    ThinkingBlock,
-    ToolCallBlock,
-    VideoBlock,
-)
+from llama_index.core.base.llms.types import ChatMessage, MessageRole
 
-from dify_integrations.bridge.tool_calls import ToolCallParser, ToolSpec, instructions, render_calls, render_result
+from dify_integrations.bridge.arguments import choice_of, is_demanding, merged_inputs
+from dify_integrations.bridge.cancelling import CancelToken, token_in
+from dify_integrations.bridge.tool_calls import ToolCallParser, ToolSpec, instructions, offered, render_calls, render_result
 from dify_integrations.bridge.turn import Anchor, Message, Role
-from dify_integrations.errors import InvalidArgument
-from dify_integrations.files import FileInput
+
+from ._blocks import Content, foreign_calls
 
 if TYPE_CHECKING:
-    from llama_index.core.base.llms.types import BaseContentBlock
+    from dify_integrations.files import FileInput
+
+    from ._blocks import Call
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +34,12 @@ _ROLES: dict[MessageRole, Role] = {
     MessageRole.TOOL: "tool",
     MessageRole.FUNCTION: "tool",
 }
-_MEDIA = {ImageBlock: "image", AudioBlock: "audio", VideoBlock: "video", DocumentBlock: "document"}
-_KNOWN = {"inputs", "user", "conversation_id", "files", "tools", "tool_choice", "tool_required", "allow_parallel_tool_calls"}
+PASSED_ON = ("workflow_id", "trace_id", "auto_generate_name", "resume")
+"""Arguments of a call that the client takes as they are."""
+_KNOWN = {
+    *("inputs", "user", "conversation_id", "files", "cancel", "timeout", *PASSED_ON),
+    *("tools", "tool_choice", "tool_required", "allow_parallel_tool_calls"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +52,19 @@ class Options:
         conversation_id: Continue this conversation.
         files: Files of this call.
         offer: The tools this call may use.
+        cancel: Ends the call from outside.
+        timeout: Clocks of this call.
+        passed_on: Arguments for the client.
     """
 
     inputs: Mapping[str, Any] = field(default_factory=dict)
-    user: str | None = None
+    user: Any = None
     conversation_id: str = ""
     files: tuple[FileInput, ...] = ()
     offer: Offer | None = None
+    cancel: CancelToken | None = None
+    timeout: Any = None
+    passed_on: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,45 +76,49 @@ class Offer:
     parallel: bool
 
     @property
+    def demanding(self) -> bool:
+        """Whether the answer must call one of them."""
+        return is_demanding(self.choice)
+
+    @property
     def text(self) -> str:
         """What the app is told."""
         return instructions(self.tools, choice=self.choice, parallel=self.parallel)
 
-    @property
-    def parser(self) -> Callable[[], ToolCallParser]:
-        """A maker of parsers for the answer."""
-        names = tuple(tool.name for tool in self.tools)
-        return lambda: ToolCallParser(names=names, parallel=self.parallel)
+    def parser(self) -> ToolCallParser:
+        """A fresh parser for an answer."""
+        return ToolCallParser(names=tuple(tool.name for tool in self.tools), parallel=self.parallel)
 
 
 def options_of(kwargs: Mapping[str, Any]) -> Options:
-    """The keyword arguments of a call; those that mean nothing to Dify are left out."""
+    """The keyword arguments of a call; those that mean nothing to Dify are left out.
+
+    Raises:
+        InvalidArgument: One that means something and is something else.
+    """
     unknown = sorted(name for name, value in kwargs.items() if name not in _KNOWN and value is not None)
     if unknown:
         logger.debug("ignored arguments: %s", ", ".join(unknown))
     return Options(
-        inputs=kwargs.get("inputs") or {},
+        inputs=merged_inputs(None, kwargs.get("inputs")),
         user=kwargs.get("user"),
         conversation_id=kwargs.get("conversation_id") or "",
         files=tuple(kwargs.get("files") or ()),
         offer=_offer(kwargs),
+        cancel=token_in(kwargs.get("cancel")),
+        timeout=kwargs.get("timeout"),
+        passed_on={name: kwargs[name] for name in PASSED_ON if kwargs.get(name) is not None},
     )
 
 
 def _offer(kwargs: Mapping[str, Any]) -> Offer | None:
-    choice = _choice(kwargs.get("tool_choice"))
-    if not kwargs.get("tools") or choice == "none":
+    if not kwargs.get("tools"):
         return None
+    choice = choice_of(kwargs.get("tool_choice"))
     if kwargs.get("tool_required") and choice in (None, "auto"):
         choice = "any"
-    tools = tuple(_spec(tool) for tool in kwargs["tools"])
-    return Offer(tools, choice, kwargs.get("allow_parallel_tool_calls") is not False)
-
-
-def _choice(choice: Any) -> str | None:
-    if isinstance(choice, Mapping):
-        choice = (choice.get("function") or choice).get("name")
-    return "any" if choice == "required" else choice
+    tools = offered([_spec(tool) for tool in kwargs["tools"]], choice)
+    return Offer(tuple(tools), choice, kwargs.get("allow_parallel_tool_calls") is not False) if tools else None
 
 
 def _spec(tool: Mapping[str, Any]) -> ToolSpec:
@@ -124,38 +129,54 @@ def _spec(tool: Mapping[str, Any]) -> ToolSpec:
 # -- messages
 
 
-def bridge_messages(messages: Sequence[ChatMessage], offer: Offer | None = None) -> list[Message]:
-    """The messages, free of LlamaIndex; with an offer of tools, told behind the last answer so that it is always new.
+def bridge_messages(messages: Sequence[ChatMessage], *, emulated: bool = False) -> list[Message]:
+    """The messages, free of LlamaIndex.
+
+    Args:
+        messages: Oldest first.
+        emulated: Whether tools are offered by words: then earlier calls and results are told in the same words.
 
     Raises:
-        InvalidArgument: Content that must be uploaded first, or a kind of content this adapter does not know.
+        InvalidArgument: A kind of content this adapter does not know, or that tells nothing.
     """
     names: dict[str, str] = {}
-    turned = [_message(message, names, emulated=offer is not None) for message in messages]
+    return [_message(message, names, emulated=emulated) for message in messages]
+
+
+def with_offer(parts: Sequence[Message], offer: Offer | None) -> list[Message]:
+    """The messages, and an offer of tools told behind the last answer, so that it is always new."""
+    told = list(parts)
     if offer is not None:
-        answered = max((index for index, message in enumerate(turned) if message.role == "assistant"), default=-1)
-        turned.insert(answered + 1, Message("system", offer.text, every_turn=True))
-    return turned
+        answered = max((index for index, part in enumerate(told) if part.role == "assistant"), default=-1)
+        told.insert(answered + 1, Message("system", offer.text, every_turn=True))
+    return told
+
+
+def with_files(parts: Sequence[Message], files: Sequence[FileInput]) -> list[Message]:
+    """The messages, and files that are given along with the last one."""
+    if not files:
+        return list(parts)
+    if parts and parts[-1].role == "user":
+        return [*parts[:-1], replace(parts[-1], files=(*parts[-1].files, *files))]
+    return [*parts, Message("user", "", tuple(files))]
 
 
 def _message(message: ChatMessage, names: dict[str, str], *, emulated: bool) -> Message:
-    parts = _Parts()
-    for block in message.blocks:
-        parts.add(block)
-    text = "\n".join(part for part in parts.texts if part)
-    role = _ROLES[message.role]
+    role, extra = _ROLES[message.role], message.additional_kwargs
+    content = Content(message.blocks, spoken_only=role == "assistant")
+    text, name = content.text, str(extra.get("name") or "")
     if role == "tool":
-        call_id = str(message.additional_kwargs.get("tool_call_id") or "")
-        name = names.get(call_id, "") or str(message.additional_kwargs.get("name") or "tool")
+        call_id = str(extra.get("tool_call_id") or "")
+        name = names.get(call_id, "") or name or "tool"
         text = render_result(call_id, name, text) if emulated else text
-    calls = parts.calls or _foreign_calls(message.additional_kwargs.get("tool_calls"))
+    calls = content.calls or foreign_calls(extra.get("tool_calls"))
     if calls:
-        names.update({call_id: name for call_id, name, _ in calls})
+        names.update({call_id: called for call_id, called, _ in calls})
         text = "\n".join(part for part in (text, _said(calls, emulated=emulated)) if part)
-    return Message(role, text, tuple(parts.files), _anchor(message.additional_kwargs.get("dify")))
+    return Message(role, text, tuple(content.files), _anchor(extra.get("dify")), name=name)
 
 
-def _said(calls: list[tuple[str, str, dict[str, Any]]], *, emulated: bool) -> str:
+def _said(calls: list[Call], *, emulated: bool) -> str:
     if emulated:
         return render_calls(calls)
     return "\n".join(f"called {name}({json.dumps(arguments, ensure_ascii=False)})" for _, name, arguments in calls)
@@ -164,64 +185,7 @@ def _said(calls: list[tuple[str, str, dict[str, Any]]], *, emulated: bool) -> st
 def _anchor(about: Any) -> Anchor | None:
     if not isinstance(about, Mapping) or not about.get("conversation_id") or not about.get("message_id"):
         return None
-    return Anchor(str(about["conversation_id"]), str(about["message_id"]), str(about.get("app") or ""))
-
-
-def _foreign_calls(calls: Any) -> list[tuple[str, str, dict[str, Any]]]:
-    """Tool calls as OpenAI's integration keeps them, when a history began with another LLM."""
-    found = []
-    for call in calls if isinstance(calls, (list, tuple)) else ():
-        plain = call if isinstance(call, Mapping) else getattr(call, "__dict__", {})
-        function = plain.get("function") or {}
-        function = function if isinstance(function, Mapping) else getattr(function, "__dict__", {})
-        if function.get("name"):
-            found.append((str(plain.get("id") or ""), str(function["name"]), arguments_of(function.get("arguments"))))
-    return found
-
-
-def arguments_of(value: Any) -> dict[str, Any]:
-    """A tool call's arguments, which may come as JSON text."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value or "{}")
-        except ValueError:
-            return {"input": value}
-    return dict(value) if isinstance(value, Mapping) else {}
-
-
-class _Parts:
-    """The blocks of one message by what becomes of them."""
-
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.files: list[FileInput] = []
-        self.calls: list[tuple[str, str, dict[str, Any]]] = []
-
-    def add(self, block: BaseContentBlock) -> None:
-        if isinstance(block, TextBlock):
-            self.texts.append(block.text)
-        elif isinstance(block, (ImageBlock, AudioBlock, VideoBlock, DocumentBlock)):
-            self.files.append(_file(block))
-        elif isinstance(block, ToolCallBlock):
-            self.calls.append((block.tool_call_id or "", block.tool_name, arguments_of(block.tool_kwargs)))
-        elif isinstance(block, (CitableBlock, CitationBlock)):
-            self._cited(block)
-        elif not isinstance(block, (ThinkingBlock, CachePoint)):
-            raise InvalidArgument(f"Unsupported content block type: {type(block).__name__}")
-
-    def _cited(self, block: CitableBlock | CitationBlock) -> None:
-        self.texts.append(f"{block.title} ({block.source}):")
-        inner = block.content if isinstance(block, CitableBlock) else [block.cited_content]
-        for part in inner:
-            self.add(part)
-
-
-def _file(block: ImageBlock | AudioBlock | VideoBlock | DocumentBlock) -> FileInput:
-    url, kind = str(block.url or ""), _MEDIA[type(block)]
-    if not url.startswith(("http://", "https://")):
-        raise InvalidArgument(
-            f"{type(block).__name__} with content of its own cannot be sent yet; upload it and pass it with the call: "
-            "files=[dify.files.upload(FileInput.from_bytes(...), user=...).as_input()]"
-        )
-    # Never block.resolve_*: it would download here what the Dify server fetches itself.
-    return FileInput.from_url(url, type=kind)
+    conversation_id, message_id, app, system = (
+        str(about.get(name) or "") for name in ("conversation_id", "message_id", "app", "system_digest")
+    )
+    return Anchor(conversation_id, message_id, app, system)

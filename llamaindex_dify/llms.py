@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from llama_index.core.base.llms.types import LLMMetadata
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 
 from dify_integrations.bridge.form import form_of, prompt_variable
 
-from ._base import Call, DifyLLM, ToolCalling
+from ._base import ToolCalling, UserName
+from ._methods import DifyLLM
 
 if TYPE_CHECKING:
     from llama_index.core.bridge.pydantic import SecretStr
 
     from dify_integrations import AsyncDify, AsyncRun, Dify, Run
-    from dify_integrations.bridge.conversation import ConversationMode
+    from dify_integrations.bridge.clients import Clients
+    from dify_integrations.bridge.conversation import ConversationMode, OnFork
+
+    from ._answers import Citations, OnReplace
+    from ._calls import Request
 
 
 class DifyChatLLM(DifyLLM):
@@ -30,15 +35,27 @@ class DifyChatLLM(DifyLLM):
         async_client: A shared `AsyncDify`.
         api_key: App key (`app-…`), or `DIFY_API_KEY`.
         base_url: Address with `/v1`, or `DIFY_BASE_URL`.
-        user: Your identifier of the end user, or `DIFY_USER`; calls may name another with `user=…`.
+        user: Your identifier of the end user, a function that tells it at every call, or `DIFY_USER`; calls may name another
+            with `user=…`.
         inputs: The app's variables, for every call.
         model: What to call the app in traces.
-        conversation: `stateless` renders the whole history into every request; `auto` and `stateful` continue the
-            Dify conversation of the last answer.
+        conversation: `stateless` renders the whole history into every request; `auto` continues the Dify conversation of
+            the last answer when that is safe; `stateful` refuses where `auto` would fall back.
+        conversation_id: Conversation of histories without an answer of this app.
+        on_fork: What `auto` does with an edited or repeated turn: say the history in a new conversation, or `raise`.
+        verify_tip: Ask Dify before continuing whether the history is complete: always, never, or when this process cannot
+            tell.
         auto_generate_name: Whether Dify spends a model call on the title of a new conversation.
+        resume: Follow a chatflow's run by its id when its stream breaks (Dify ≥ 1.14).
         system_prompt_variable: App variable that takes system messages instead of the query.
         tool_calling: `prompt` asks the app for tool calls by words and reads them from its answer: an emulation, as
             good as the app's model. `off` is honest: Dify apps take no tools.
+        tool_retries: How often a call that was demanded and did not come is asked for again.
+        on_replace: What becomes of an answer that moderation replaces: `annotate` puts `message_replaced` next to the
+            replacement, though streamed words cannot be unsaid; `raise` raises `DifyModerationError`; `buffer` streams
+            nothing before the end.
+        citations: `blocks` puts the passages an answer rests on into the message as `CitationBlock`s; other LLMs may not
+            take such a history. They are in `additional_kwargs["dify"]["citations"]` in any case.
         split_thinking: Take `<think>` inside answers for thinking.
         context_window: Tokens. Dify does not tell; set that of your app's model.
         num_output: Tokens of an answer.
@@ -55,6 +72,9 @@ class DifyChatLLM(DifyLLM):
     """
 
     auto_generate_name: bool = Field(default=False, description="Let Dify title new conversations by a model call.")
+    resume: bool = Field(default=False, description="Follow a chatflow's run by its id when its stream breaks (Dify ≥ 1.14).")
+
+    _endpoint: ClassVar[str] = "chat-messages"
 
     def __init__(
         self,
@@ -63,13 +83,20 @@ class DifyChatLLM(DifyLLM):
         async_client: AsyncDify | None = None,
         api_key: str | SecretStr | None = None,
         base_url: str | None = None,
-        user: str | None = None,
+        user: UserName | None = None,
         inputs: dict[str, Any] | None = None,
         model: str = "chat",
         conversation: ConversationMode = "stateless",
+        conversation_id: str | None = None,
+        on_fork: OnFork = "stateless",
+        verify_tip: bool | None = None,
         auto_generate_name: bool = False,
+        resume: bool = False,
         system_prompt_variable: str | None = None,
         tool_calling: ToolCalling = "off",
+        tool_retries: int = 1,
+        on_replace: OnReplace = "annotate",
+        citations: Citations = "kwargs",
         split_thinking: bool = True,
         context_window: int = 32_768,
         num_output: int = 1_024,
@@ -86,9 +113,16 @@ class DifyChatLLM(DifyLLM):
             inputs=inputs or {},
             model=model,
             conversation=conversation,
+            conversation_id=conversation_id,
+            on_fork=on_fork,
+            verify_tip=verify_tip,
             auto_generate_name=auto_generate_name,
+            resume=resume,
             system_prompt_variable=system_prompt_variable,
             tool_calling=tool_calling,
+            tool_retries=tool_retries,
+            on_replace=on_replace,
+            citations=citations,
             split_thinking=split_thinking,
             context_window=context_window,
             num_output=num_output,
@@ -102,21 +136,23 @@ class DifyChatLLM(DifyLLM):
         """Stable id in serialised objects."""
         return "dify_chat_llm"
 
-    def _arguments(self, call: Call) -> dict[str, Any]:
+    def _arguments(self, request: Request) -> dict[str, Any]:
         return {
-            "user": call.user,
-            "inputs": call.inputs,
-            "conversation_id": call.conversation_id,
-            "files": call.files,
-            "auto_generate_name": self.auto_generate_name,
+            "user": request.user,
+            "inputs": request.inputs,
+            "conversation_id": request.conversation_id,
+            "files": request.files,
             "split_thinking": self.split_thinking,
+            "auto_generate_name": self.auto_generate_name,
+            "resume": self.resume,
+            **request.passed_on,
         }
 
-    def _run(self, call: Call) -> Run:
-        return self._clients.sync.chat.stream(call.query, **self._arguments(call))
+    def _run(self, clients: Clients, request: Request) -> Run:
+        return clients.sync.chat.stream(request.query, **self._arguments(request))
 
-    async def _arun(self, call: Call) -> AsyncRun:
-        return self._clients.asynchronous.chat.stream(call.query, **self._arguments(call))
+    async def _arun(self, clients: Clients, request: Request) -> AsyncRun:
+        return clients.asynchronous.chat.stream(request.query, **self._arguments(request))
 
 
 class DifyCompletionLLM(DifyLLM):
@@ -125,8 +161,8 @@ class DifyCompletionLLM(DifyLLM):
     Args:
         client: A shared `Dify`.
         async_client: A shared `AsyncDify`.
-        api_key, base_url, user, inputs, model, tool_calling, split_thinking, context_window, num_output, timeout,
-            max_retries, kwargs: As for `DifyChatLLM`.
+        api_key, base_url, user, inputs, model, tool_calling, tool_retries, on_replace, citations, split_thinking,
+            context_window, num_output, timeout, max_retries, kwargs: As for `DifyChatLLM`.
         prompt_variable: The variable that takes the prompt. Unless given, the first call looks the app's form up once:
             `query` if the form has it, else its only required text, else its first text.
 
@@ -139,6 +175,7 @@ class DifyCompletionLLM(DifyLLM):
 
     prompt_variable: str | None = Field(default=None, description="App variable that takes the prompt.")
 
+    _endpoint: ClassVar[str] = "completion-messages"
     _found: str | None = PrivateAttr(default=None)
 
     def __init__(
@@ -148,11 +185,14 @@ class DifyCompletionLLM(DifyLLM):
         async_client: AsyncDify | None = None,
         api_key: str | SecretStr | None = None,
         base_url: str | None = None,
-        user: str | None = None,
+        user: UserName | None = None,
         inputs: dict[str, Any] | None = None,
         model: str = "completion",
         prompt_variable: str | None = None,
         tool_calling: ToolCalling = "off",
+        tool_retries: int = 1,
+        on_replace: OnReplace = "annotate",
+        citations: Citations = "kwargs",
         split_thinking: bool = True,
         context_window: int = 32_768,
         num_output: int = 1_024,
@@ -170,6 +210,9 @@ class DifyCompletionLLM(DifyLLM):
             model=model,
             prompt_variable=prompt_variable,
             tool_calling=tool_calling,
+            tool_retries=tool_retries,
+            on_replace=on_replace,
+            citations=citations,
             split_thinking=split_thinking,
             context_window=context_window,
             num_output=num_output,
@@ -188,22 +231,24 @@ class DifyCompletionLLM(DifyLLM):
         """As for every Dify LLM, but prompts come as text."""
         return super().metadata.model_copy(update={"is_chat_model": False})
 
-    def _run(self, call: Call) -> Run:
-        dify = self._clients.sync
-        self._found = self._found or self.prompt_variable or prompt_variable(form_of(dify.app.parameters()), taken=self.inputs)
-        return dify.completion.stream(**self._arguments(call, self._found))
+    def _run(self, clients: Clients, request: Request) -> Run:
+        self._found = self._found or self.prompt_variable
+        if self._found is None:
+            self._found = prompt_variable(form_of(clients.sync.app.parameters()), taken=self.inputs)
+        return clients.sync.completion.stream(**self._arguments(request, self._found))
 
-    async def _arun(self, call: Call) -> AsyncRun:
-        dify = self._clients.asynchronous
-        self._found = (
-            self._found or self.prompt_variable or prompt_variable(form_of(await dify.app.parameters()), taken=self.inputs)
-        )
-        return dify.completion.stream(**self._arguments(call, self._found))
+    async def _arun(self, clients: Clients, request: Request) -> AsyncRun:
+        self._found = self._found or self.prompt_variable
+        if self._found is None:
+            self._found = prompt_variable(form_of(await clients.asynchronous.app.parameters()), taken=self.inputs)
+        return clients.asynchronous.completion.stream(**self._arguments(request, self._found))
 
-    def _arguments(self, call: Call, variable: str) -> dict[str, Any]:
+    def _arguments(self, request: Request, variable: str) -> dict[str, Any]:
+        trace_id = request.passed_on.get("trace_id")
         return {
-            "inputs": {**call.inputs, variable: call.query},
-            "user": call.user,
-            "files": call.files,
+            "inputs": {**request.inputs, variable: request.query},
+            "user": request.user,
+            "files": request.files,
             "split_thinking": self.split_thinking,
+            **({"trace_id": trace_id} if trace_id else {}),
         }

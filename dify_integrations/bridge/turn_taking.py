@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ..errors import NotFound
 from .conversation import Plan, Policy, Tip, Tips, anchor_in, plan
 
 if TYPE_CHECKING:
+    from .._async.client import AsyncDify
+    from .._sync.client import Dify
     from ..models.messages import MessagePage
     from ..runs.result import RunResult
     from .turn import Message
@@ -45,12 +48,31 @@ class TurnTaking:
         self._seen: Tip | None = None
         self._plan: Plan | None = None
 
-    def question(self, user: str | None) -> dict[str, Any] | None:
-        """Arguments of `messages.list`, when the server must be asked whether the history ends where its conversation does.
+    def ask(self, dify: Dify, user: str | None) -> None:
+        """Ask Dify whether the history ends where its conversation does, if only Dify can tell.
 
         Args:
+            dify: Client of the app.
             user: Whose conversation it is.
         """
+        question = self._question(user)
+        if question is not None:
+            try:
+                self._hear(dify.messages.list(**question))
+            except NotFound:
+                self._hear(None)
+
+    async def aask(self, dify: AsyncDify, user: str | None) -> None:
+        """As `ask`, without blocking."""
+        question = self._question(user)
+        if question is not None:
+            try:
+                self._hear(await dify.messages.list(**question))
+            except NotFound:
+                self._hear(None)
+
+    def _question(self, user: str | None) -> dict[str, Any] | None:
+        """Arguments of `messages.list`, when the server must be asked."""
         if self._verify is False or self._conversation_id:
             return None
         anchor = anchor_in(self._parts, mode=self._policy.mode, app=self._app)
@@ -59,16 +81,12 @@ class TurnTaking:
         self._seen = self._tips.seen(anchor.conversation_id)
         return {"conversation_id": anchor.conversation_id, "user": user, "limit": 1}
 
-    def hear(self, page: MessagePage | None) -> None:
-        """Take note of the server's answer to the question; `None` when it knows no such conversation."""
+    def _hear(self, page: MessagePage | None) -> None:
+        """Take note of the server's answer; `None` when it knows no such conversation."""
         anchor = anchor_in(self._parts, mode=self._policy.mode, app=self._app)
         if anchor is not None:
             newest = page.data[-1].id if page is not None and page.data else ""
             self._tips.heard(anchor.conversation_id, newest, self._seen)
-
-    def foresee(self) -> Plan:
-        """How the turn would be sent now; claims nothing. Raises what `begin` does."""
-        return self._planned(claim=False)
 
     def begin(self) -> Plan:
         """How to send the turn; from now on no other turn goes into its conversation, until `end`.

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +23,7 @@ from llama_index.core.base.llms.types import (
     TextBlock,
     ThinkingBlock,
     ToolCallBlock,
+    VideoBlock,
 )
 from pydantic import BaseModel
 
@@ -104,10 +108,73 @@ def test_remote_content_is_left_to_the_server() -> None:
     assert [file.type for file in turned.files] == ["image", "audio", "document"]
 
 
-@pytest.mark.parametrize("block", [ImageBlock(image=b"iVBORw0KGgo="), ImageBlock(url="data:image/png;base64,iVBORw0KGgo=")])
-def test_content_of_its_own_must_be_uploaded_first(block: ImageBlock) -> None:
-    with pytest.raises(InvalidArgument, match="upload it"):
+PNG = bytes.fromhex("89504e470d0a1a0a0000000d49484452")
+PDF = b"%PDF-1.4 hello"
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
+OWN: dict[str, tuple[Any, tuple[str, str, bytes]]] = {
+    "image": (ImageBlock(image=PNG), ("image", "image.png", PNG)),
+    "image, opened": (ImageBlock(image=BytesIO(PNG), image_mimetype="image/png"), ("image", "image.png", PNG)),
+    "image, data url": (
+        ImageBlock(url=f"data:image/png;base64,{base64.b64encode(PNG).decode()}"),
+        ("image", "image.png", PNG),
+    ),
+    "audio": (AudioBlock(audio=WAV, format="wav"), ("audio", "audio.wav", WAV)),
+    "video": (VideoBlock(video=b"moving!", video_mimetype="video/mp4"), ("video", "video.mp4", b"moving!")),
+    "document": (DocumentBlock(data=PDF, title="../rules.pdf"), ("document", "rules.pdf", PDF)),
+    "document, unnamed": (DocumentBlock(data=PDF), ("document", "input_document.pdf", PDF)),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_content_of_its_own_is_uploaded_on_the_way(serve: Serve, name: str) -> None:
+    """Once, for the user of the call, with the kind and name Dify wants."""
+    block, (kind, filename, content) = OWN[name]
+    (turned,) = bridge_messages([user(block)])
+    assert [(file.type, file.filename, file.content) for file in turned.files] == [(kind, filename, content)]
+    served = serve(file_upload={"enabled": True, "image": {"enabled": True}})
+    llm = served.llm()
+    for _ in range(2):
+        llm.chat([user(TextBlock(text="See."), block)], user="bob")
+    uploads = [request for request in served.server.requests if request.path.endswith("/files/upload")]
+    turns = [request.json for request in served.server.requests if request.path.endswith("/chat-messages")]
+    assert len(uploads) == 1
+    assert [turn["files"][0]["transfer_method"] for turn in turns] == ["local_file", "local_file"]
+    assert turns[0]["files"][0]["type"] == kind
+
+
+def test_a_path_is_read_when_it_is_sent(tmp_path: Path) -> None:
+    picture, paper = tmp_path / "cat.png", tmp_path / "cat.pdf"
+    picture.write_bytes(PNG)
+    paper.write_bytes(PDF)
+    (turned,) = bridge_messages([user(ImageBlock(path=picture), DocumentBlock(path=paper))])
+    assert [(file.type, file.content) for file in turned.files] == [("image", picture), ("document", paper)]
+
+
+@pytest.mark.parametrize(
+    ("block", "complaint"),
+    [
+        (ImageBlock(), "neither content nor"),
+        (DocumentBlock(data=b"\x00\x01", title="x"), "mime_type or a filename"),
+        (ImageBlock(image=BytesIO(b""), image_mimetype="image/png"), "empty"),
+    ],
+)
+def test_content_that_tells_nothing_is_refused(block: Any, complaint: str) -> None:
+    with pytest.raises(InvalidArgument, match=complaint):
         bridge_messages([user(block)])
+
+
+def test_files_of_answers_are_not_sent_back() -> None:
+    """Their addresses are signed and stand for minutes."""
+    (turned,) = bridge_messages(
+        [ChatMessage(role="assistant", blocks=[TextBlock(text="Look."), ImageBlock(url="https://example.org/a.png")])]
+    )
+    assert (turned.text, turned.files) == ("Look.", ())
+
+
+def test_files_of_a_call_need_no_words_either(serve: Serve) -> None:
+    served = serve()
+    served.llm().complete("", files=[FileInput.from_url("https://example.org/cat.png")])
+    assert (served.sent[0]["query"], len(served.sent[0]["files"])) == (" ", 1)
 
 
 def test_unknown_content_is_named() -> None:
