@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from dify_integrations import AsyncDify, AsyncRun, Dify, Run
     from dify_integrations.bridge.clients import Clients
-    from dify_integrations.bridge.conversation import ConversationMode, OnFork
+    from dify_integrations.bridge.conversation import ConversationMode
 
     from ._answers import Citations, OnReplace
     from ._calls import Request
@@ -42,9 +42,6 @@ class DifyChatLLM(DifyLLM):
         conversation: `stateless` renders the whole history into every request; `auto` continues the Dify conversation of
             the last answer when that is safe; `stateful` refuses where `auto` would fall back.
         conversation_id: Conversation of histories without an answer of this app.
-        on_fork: What `auto` does with an edited or repeated turn: say the history in a new conversation, or `raise`.
-        verify_tip: Ask Dify before continuing whether the history is complete: always, never, or when this process cannot
-            tell.
         auto_generate_name: Whether Dify spends a model call on the title of a new conversation.
         resume: Follow a chatflow's run by its id when its stream breaks (Dify ≥ 1.14).
         system_prompt_variable: App variable that takes system messages instead of the query.
@@ -61,7 +58,9 @@ class DifyChatLLM(DifyLLM):
         num_output: Tokens of an answer.
         timeout: Seconds without a sign of life.
         max_retries: How often a call that surely did not start is sent again.
-        kwargs: Fields of every LlamaIndex LLM, such as `callback_manager` and `system_prompt`.
+        kwargs: Fields of every LlamaIndex LLM, such as `callback_manager` and `system_prompt`; `on_fork`, what `auto` does
+            with an edited or repeated turn (`stateless`: say the history in a new conversation, or `raise`); `verify_tip`,
+            whether to ask Dify before continuing if the history is complete (by default when this process cannot tell).
 
     Examples:
         ```python
@@ -88,8 +87,6 @@ class DifyChatLLM(DifyLLM):
         model: str = "chat",
         conversation: ConversationMode = "stateless",
         conversation_id: str | None = None,
-        on_fork: OnFork = "stateless",
-        verify_tip: bool | None = None,
         auto_generate_name: bool = False,
         resume: bool = False,
         system_prompt_variable: str | None = None,
@@ -114,8 +111,6 @@ class DifyChatLLM(DifyLLM):
             model=model,
             conversation=conversation,
             conversation_id=conversation_id,
-            on_fork=on_fork,
-            verify_tip=verify_tip,
             auto_generate_name=auto_generate_name,
             resume=resume,
             system_prompt_variable=system_prompt_variable,

@@ -131,7 +131,7 @@ def test_content_of_its_own_is_uploaded_on_the_way(serve: Serve, name: str) -> N
     block, (kind, filename, content) = OWN[name]
     (turned,) = bridge_messages([user(block)])
     assert [(file.type, file.filename, file.content) for file in turned.files] == [(kind, filename, content)]
-    served = serve(file_upload={"enabled": True, "image": {"enabled": True}})
+    served = serve()
     llm = served.llm()
     for _ in range(2):
         llm.chat([user(TextBlock(text="See."), block)], user="bob")
