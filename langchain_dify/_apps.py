@@ -127,7 +127,8 @@ class ChatApp(ScopedChatModel):
             raise TypeError(
                 f"a {type(self).__name__} that was given keys in apps={{…}} is not pickled; make it anew in each process"
             )
-        return super().__getstate__()
+        state = super().__getstate__()
+        return {**state, "__pydantic_private__": {**state["__pydantic_private__"], "_tips": None}}  # those are this process's
 
 
 def modalities(parameters: AppParameters, mode: str | None) -> ModelProfile:

@@ -92,7 +92,7 @@ class ChatDify(PromptedChatModel):
     system_input_key: str | None = Field(default=None, description="App variable that takes the system messages.")
     history_input_key: str | None = Field(default=None, description="App variable that takes what was said before.")
 
-    _tips: Tips = PrivateAttr(default_factory=Tips)
+    _tips: Tips | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _one_way_to_converse(self) -> Self:
@@ -146,7 +146,7 @@ class ChatDify(PromptedChatModel):
         kwargs: Mapping[str, Any],
         run_manager: CallbackManagerForLLMRun | None,
     ) -> ChatResult:
-        with chat_turn(self, messages, stop, kwargs, self._tips) as turn:
+        with chat_turn(self, messages, stop, kwargs, self._known_tips()) as turn:
             turn.ask()
             run = turn.start(turn.clients.sync.chat.stream)
             reply, children = turn.reply(run), SyncChildRuns(self._root(run_manager, CallbackManager))
@@ -178,7 +178,7 @@ class ChatDify(PromptedChatModel):
         kwargs: Mapping[str, Any],
         run_manager: AsyncCallbackManagerForLLMRun | None,
     ) -> ChatResult:
-        with chat_turn(self, messages, stop, kwargs, self._tips) as turn:
+        with chat_turn(self, messages, stop, kwargs, self._known_tips()) as turn:
             await turn.aask()
             run = turn.start(turn.clients.asynchronous.chat.stream)
             reply, children = turn.reply(run), AsyncChildRuns(self._root(run_manager, AsyncCallbackManager))
@@ -206,11 +206,11 @@ class ChatDify(PromptedChatModel):
         demand = Demand(self, messages, kwargs)
         chunks: Iterator[ChatGenerationChunk]
         if not demand.waits:
-            chunks = self._chunks(chat_turn(self, messages, stop, kwargs, self._tips), run_manager, root, form)
+            chunks = self._chunks(chat_turn(self, messages, stop, kwargs, self._known_tips()), run_manager, root, form)
         else:
             chunks = streamed(
                 demand,
-                lambda said, told: self._chunks(chat_turn(self, said, stop, told, self._tips), None, root, form),
+                lambda said, told: self._chunks(chat_turn(self, said, stop, told, self._known_tips()), None, root, form),
                 run_manager,
             )
         return scope.adopt(chunks) if scope is not None else chunks
@@ -230,11 +230,11 @@ class ChatDify(PromptedChatModel):
         demand = Demand(self, messages, kwargs)
         chunks: AsyncIterator[ChatGenerationChunk]
         if not demand.waits:
-            chunks = self._achunks(chat_turn(self, messages, stop, kwargs, self._tips), run_manager, root, form)
+            chunks = self._achunks(chat_turn(self, messages, stop, kwargs, self._known_tips()), run_manager, root, form)
         else:
             chunks = astreamed(
                 demand,
-                lambda said, told: self._achunks(chat_turn(self, said, stop, told, self._tips), None, root, form),
+                lambda said, told: self._achunks(chat_turn(self, said, stop, told, self._known_tips()), None, root, form),
                 run_manager,
             )
         return scope.adopt(chunks) if scope is not None else chunks
@@ -290,6 +290,11 @@ class ChatDify(PromptedChatModel):
             if run_manager is not None:
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
+
+    def _known_tips(self) -> Tips:
+        if self._tips is None:
+            self._tips = Tips.at(self.clients.settings.base_url)
+        return self._tips
 
     def _root(self, told: Any, kind: type[ManagerT]) -> ManagerT | None:
         return manager_below(told, kind) if self.trace_nodes else None

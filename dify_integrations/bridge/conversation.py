@@ -7,6 +7,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
+from weakref import WeakValueDictionary
 
 from ..errors import InvalidArgument
 from .turn import Anchor, Message, Turn, digest, render, system_text, transcript
@@ -46,6 +47,18 @@ class Tips:
         self._tips: OrderedDict[str, Tip] = OrderedDict()
         self._busy: Counter[str] = Counter()
         self._lock = threading.Lock()
+
+    @classmethod
+    def at(cls, base_url: str) -> Tips:
+        """What the adapter objects of this process that live at the same time know together of one server's conversations.
+
+        So that objects made anew for each request of a web server do not put their turns beside each other's.
+        """
+        with _SHARING:
+            tips = _shared.get(base_url)
+            if tips is None:
+                _shared[base_url] = tips = cls()
+            return tips
 
     def moved(self, conversation_id: str, message_id: str, system: str = "") -> None:
         """A turn ended in this conversation.
@@ -139,6 +152,10 @@ class Tips:
 
     def __reduce__(self) -> tuple[type[Tips], tuple[()]]:
         return (Tips, ())
+
+
+_SHARING = threading.Lock()
+_shared: WeakValueDictionary[str, Tips] = WeakValueDictionary()
 
 
 class Threads:
