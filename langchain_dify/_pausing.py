@@ -41,13 +41,17 @@ class PausingCall:
 
     Args:
         key: Tells this call from others of the same step.
+        given: What it is called with, to know it when it is made again.
         about: Told to the person beside the forms.
         user: Who starts the run, or answers.
         output: What the call gives for a run that is over, as JSON values.
     """
 
-    def __init__(self, *, key: str, about: Mapping[str, Any], user: str | None, output: Callable[[RunResult], Any]) -> None:
+    def __init__(
+        self, *, key: str, given: Any, about: Mapping[str, Any], user: str | None, output: Callable[[RunResult], Any]
+    ) -> None:
         self._key = key
+        self._given = given
         self._about = about
         self._user = user
         self._output = output
@@ -103,7 +107,7 @@ class SyncPausingCall(PausingCall):
 
     def run(self, config: RunnableConfig) -> Any:
         """The output of the run, at last; until then LangGraph's interrupt is raised."""
-        with alone(config, self._key) as inner:
+        with alone(config, self._key, self._given) as inner:
             graph = self._graph(self._start, self.ask, self._submit, self._go_on)
             with surrounded_by(inner):
                 return self._result(graph.invoke({"key": self._key}, inner, durability="sync"))
@@ -145,7 +149,7 @@ class AsyncPausingCall(PausingCall):
 
     async def run(self, config: RunnableConfig) -> Any:
         """The output of the run, at last; until then LangGraph's interrupt is raised."""
-        with alone(config, self._key) as inner:
+        with alone(config, self._key, self._given) as inner:
             graph = self._graph(self._start, self._ask, self._submit, self._go_on)
             with surrounded_by(inner):
                 return self._result(await graph.ainvoke({"key": self._key}, inner, durability="sync"))

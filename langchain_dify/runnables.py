@@ -188,7 +188,7 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
     def _said(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """What a call that can be interrupted needs to know of this one."""
         key = f"the workflow {self.name or self.app_fingerprint}"
-        return {"key": key, "about": self._about(), "user": request.get("user"), "output": outputs_of}
+        return {"key": key, "given": request, "about": self._about(), "user": request.get("user"), "output": outputs_of}
 
     def _pieces(
         self,

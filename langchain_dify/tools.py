@@ -150,7 +150,7 @@ class AppTool(Connection, BaseTool):
                 return follow(watch(run), children, progress)
 
         if self.on_pause == "interrupt":
-            return self._given(SyncPausingCall(client, begin, go_on, **self._said(config)).run(config))
+            return self._given(SyncPausingCall(client, begin, go_on, **self._said(config, args, kwargs)).run(config))
         return self._given(self._output(begin()))
 
     @override
@@ -171,17 +171,18 @@ class AppTool(Connection, BaseTool):
                 return await afollow(watch(run), children, progress)
 
         if self.on_pause == "interrupt":
-            return self._given(await AsyncPausingCall(client, begin, go_on, **self._said(config)).run(config))
+            return self._given(await AsyncPausingCall(client, begin, go_on, **self._said(config, args, kwargs)).run(config))
         return self._given(self._output(await begin()))
 
     def _about(self) -> dict[str, Any]:
         return {"tool": self.name, "tool_call_id": _call_id.get()}
 
-    def _said(self, config: RunnableConfig) -> dict[str, Any]:
+    def _said(self, config: RunnableConfig, *given: Any) -> dict[str, Any]:
         """What a call that can be interrupted needs to know of this one."""
         about = self._about()
         user = self._told({}, config).get("user")
-        return {"key": about["tool_call_id"] or f"the tool {self.name}", "about": about, "user": user, "output": self._output}
+        key = about["tool_call_id"] or f"the tool {self.name}"
+        return {"key": key, "given": given, "about": about, "user": user, "output": self._output}
 
     def _request(self, args: tuple[Any, ...], kwargs: dict[str, Any], config: RunnableConfig | None) -> dict[str, Any]:
         """The arguments of the client's method."""

@@ -19,9 +19,10 @@ from langchain_dify import ChatDify, DifyWorkflowTool
 
 
 def decide(form: dict[str, Any]) -> dict[str, Any]:
-    """What the person says; here always the first button, where a real program shows a page."""
+    """What the person says; here always the first button and the same text, where a real program shows a page."""
     print(form["content"], [action["title"] for action in form["actions"]])
-    return {"action": form["actions"][0]["id"], "inputs": {"remark": "Greetings from Ann."}}
+    fields = [field["output_variable_name"] for field in form["inputs"]]
+    return {"action": form["actions"][0]["id"], "inputs": dict.fromkeys(fields, "Greetings from Ann.")}
 
 
 def main() -> None:
@@ -31,8 +32,8 @@ def main() -> None:
 
     state = agent.invoke({"messages": [{"role": "user", "content": "Send a newsletter about sea kayaks"}]}, thread)
     while waiting := state.get("__interrupt__"):
-        answer = decide(waiting[0].value["forms"][0])
-        state = agent.invoke(Command(resume=answer), thread)  # the workflow goes on where it was
+        answers = {each.id: decide(each.value["forms"][0]) for each in waiting}
+        state = agent.invoke(Command(resume=answers), thread)  # the workflow goes on where it was
     print(state["messages"][-1].text)
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 import pytest
+from langchain.agents import create_agent
+from langchain.agents.middleware import ToolRetryMiddleware
+from langchain_core.messages import AIMessage, ToolCall
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, RetryPolicy
@@ -13,7 +16,7 @@ from dify_integrations import InvalidArgument, RunFailed, StreamStalled
 from dify_integrations.local import App, Fail, Outputs, Pause, Silence, Text, Turn
 from langchain_dify import DifyWorkflow
 from tests.langchain.conftest import Serve
-from tests.langchain.test_pausing import BOTH, State, ask, counts, node_graph, review, yes
+from tests.langchain.test_pausing import BOTH, Calls, State, ask, counts, node_graph, review, yes
 
 THREE = RetryPolicy(initial_interval=0.001, max_attempts=3, retry_on=Exception)
 
@@ -148,3 +151,67 @@ def test_going_on_without_an_answer(serve: Serve) -> None:
     for _ in range(2):
         assert "__interrupt__" in ask(graph, None, asynchronous=False)
     assert counts(served) == (1, 0)
+
+
+@BOTH
+def test_a_runnable_that_retries_takes_no_pause_for_a_failure(serve: Serve, asynchronous: bool) -> None:
+    """LangGraph's interrupt is an exception, and `with_retry` retries of every one."""
+    served, workflow = asking(serve, review())
+    retrying: Any = workflow.with_retry(wait_exponential_jitter=False)
+    graph = StateGraph(State).add_node("review", retrying).add_edge(START, "review")
+    compiled: Any = graph.compile(checkpointer=InMemorySaver())
+    assert len(ask(compiled, {"topic": "x"}, asynchronous)["__interrupt__"]) == 1
+    assert counts(served) == (1, 0)
+    assert ask(compiled, yes(), asynchronous)["text"] == "approve: Good"
+    assert counts(served) == (1, 1)
+
+
+@BOTH
+def test_an_agent_whose_middleware_retries(serve: Serve, asynchronous: bool) -> None:
+    """A failure behind the form is told to the model; the person is not asked again."""
+
+    def script(turn: Turn) -> Any:
+        yield Pause("Go on?", until_followed=True)
+        yield Fail("the press is broken")
+
+    served = serve(App("editor", "workflow", script))
+    tool = served.tool(name="publish", description="Publishes.", on_pause="interrupt")
+    call = AIMessage("", tool_calls=[ToolCall(name="publish", args={}, id="1")])
+    again = ToolRetryMiddleware(max_retries=2, initial_delay=0.001, jitter=False)
+    model = Calls(messages=iter([call, AIMessage("done")]))
+    graph: Any = create_agent(model, [tool], checkpointer=InMemorySaver(), middleware=[again])
+    ask(graph, {"messages": [("user", "go")]}, asynchronous)
+    done = ask(graph, Command(resume={"action": "approve"}), asynchronous)
+    assert "the press is broken" in done["messages"][-2].content
+    assert counts(served) == (1, 1)
+
+
+def test_calls_of_a_loop_are_not_taken_for_one_another(serve: Serve) -> None:
+    """One that failed is over for the next, which is called with something else."""
+
+    def script(turn: Turn) -> Any:
+        if turn.inputs["topic"] == "bad":
+            yield Fail("no")
+        yield Pause("Go on?", until_followed=True)
+        yield Outputs({"text": turn.inputs["topic"]})
+
+    form = [{"text-input": {"variable": "topic", "label": "Topic", "required": True}}]
+    served, workflow = asking(serve, App("editor", "workflow", script, form))
+
+    def work(state: State) -> State:
+        texts = []
+        for topic in ("bad", "good", "better"):
+            try:
+                texts.append(workflow.invoke({"topic": topic})["text"])
+            except RunFailed:
+                texts.append("failed")
+        return {"text": ", ".join(texts)}
+
+    graph = StateGraph(State).add_node("work", work).add_edge(START, "work").compile(checkpointer=InMemorySaver())
+    go_on: Any = Command(resume={"action": "approve"})
+    for given in ({"topic": "x"}, go_on):
+        assert "__interrupt__" in ask(graph, given, asynchronous=False)
+    done = ask(graph, go_on, asynchronous=False)
+    assert done["text"] == "failed, good, better"
+    asked = [body["inputs"]["topic"] for body in served.bodies("/workflows/run")]
+    assert [asked.count(topic) for topic in ("good", "better")] == [1, 1]
