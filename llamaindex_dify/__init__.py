@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dify_integrations.bridge.cancelling import CancelToken as DifyCancelToken
 
+    from ._filters import DifyCondition, DifyFilter
     from .errors import DifyModerationError
+    from .indices import DifyKnowledgeIndex
+    from .ingestion import DifyKnowledgeSink
     from .llms import DifyChatLLM, DifyCompletionLLM
+    from .readers import DifyReader
     from .retrievers import DifyRetriever
     from .tool_specs import DifyToolSpec
     from .tools import DifyChatTool, DifyWorkflowTool
@@ -19,7 +23,12 @@ __all__ = [
     "DifyChatLLM",
     "DifyChatTool",
     "DifyCompletionLLM",
+    "DifyCondition",
+    "DifyFilter",
+    "DifyKnowledgeIndex",
+    "DifyKnowledgeSink",
     "DifyModerationError",
+    "DifyReader",
     "DifyRetriever",
     "DifyToolSpec",
     "DifyWorkflowTool",
@@ -30,6 +39,11 @@ _HOMES = {
     "DifyChatTool": "tools",
     "DifyCompletionLLM": "llms",
     "DifyModerationError": "errors",
+    "DifyCondition": "_filters",
+    "DifyFilter": "_filters",
+    "DifyKnowledgeIndex": "indices",
+    "DifyKnowledgeSink": "ingestion",
+    "DifyReader": "readers",
     "DifyRetriever": "retrievers",
     "DifyToolSpec": "tool_specs",
     "DifyWorkflowTool": "tools",

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
+from pydantic import ValidationError
 
+from dify_integrations.bridge.indexing import field_types as types_of
 from dify_integrations.errors import InvalidArgument
-from dify_integrations.models.retrieval import ComparisonOperator, MetadataCondition
+from dify_integrations.models.retrieval import ComparisonOperator, ListOperator, NumberOperator, TextOperator, TimeOperator
+from dify_integrations.models.retrieval import MetadataCondition as DifyCondition
 from dify_integrations.models.retrieval import MetadataFilter as DifyFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from dify_integrations.models.metadata import MetadataFields
+
+__all__ = ["DifyCondition", "DifyFilter"]
 FieldType = Literal["string", "number", "time"]
+Filters = MetadataFilters | DifyFilter | dict[str, Any]
+"""LlamaIndex' filters, Dify's own, or Dify's as they are written in JSON."""
 
 _COMPARISONS: dict[FieldType, dict[FilterOperator, ComparisonOperator]] = {
     "string": {
@@ -37,7 +45,56 @@ _COMPARISONS: dict[FieldType, dict[FilterOperator, ComparisonOperator]] = {
     # The server compares times as numbers and knows no "at the same time".
     "time": {FilterOperator.GT: "after", FilterOperator.LT: "before", FilterOperator.IS_EMPTY: "empty"},
 }
+_ANY_KIND = ("empty", "not empty")
+_ALLOWED: dict[FieldType, tuple[str, ...]] = {
+    "string": (*get_args(TextOperator), *get_args(ListOperator), *_ANY_KIND),
+    "number": (*get_args(NumberOperator), *_ANY_KIND),
+    "time": (*get_args(TimeOperator), *_ANY_KIND),
+}
 _GROUPS = {FilterOperator.ANY: "or", FilterOperator.ALL: "and"}
+
+
+def as_dify(filters: Filters | None, field_types: Mapping[str, FieldType]) -> DifyFilter | None:
+    """Any kind of filter as the retrieval API takes it.
+
+    Raises:
+        InvalidArgument: Something Dify cannot express; the message names it.
+    """
+    if isinstance(filters, MetadataFilters):
+        return dify_filter(filters, field_types)
+    try:
+        return DifyFilter.model_validate(filters) if isinstance(filters, dict) else filters
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise InvalidArgument(f"not a filter of Dify's: {told}") from None
+
+
+def known_types(bases: Sequence[MetadataFields]) -> dict[str, FieldType]:
+    """The types of the fields that every one of the knowledge bases has.
+
+    Raises:
+        InvalidArgument: They do not agree about a field.
+    """
+    first, *others = map(types_of, bases)
+    common = {name: kind for name, kind in first.items() if all(name in other for other in others)}
+    for name, kind in common.items():
+        if any(other[name] != kind for other in others):
+            raise InvalidArgument(f"the metadata field {name!r} has different types in the knowledge bases: ask them one by one")
+    return {name: cast("FieldType", kind) for name, kind in common.items() if kind in _COMPARISONS}  # just asked
+
+
+def refuse_unknown(condition: DifyFilter, types: Mapping[str, FieldType]) -> None:
+    """See that the fields of a filter exist and are compared as their types allow.
+
+    Raises:
+        InvalidArgument: One does not, or is not: the server would find nothing, and say nothing.
+    """
+    for each in condition.conditions:
+        kind = types.get(each.name)
+        if kind is None:
+            raise InvalidArgument(f"no metadata field {each.name!r}; there are: {', '.join(sorted(types)) or 'none'}")
+        if each.comparison_operator not in _ALLOWED[kind]:
+            raise InvalidArgument(f"Dify cannot compare the {kind} field {each.name!r} by {each.comparison_operator!r}")
 
 
 def dify_filter(filters: MetadataFilters, field_types: Mapping[str, FieldType]) -> DifyFilter:
@@ -76,11 +133,11 @@ def _leaves(filters: MetadataFilters, condition: FilterCondition) -> list[Metada
 
 def _group(leaf: MetadataFilter) -> DifyFilter:
     values = leaf.value if isinstance(leaf.value, list) else [leaf.value]
-    conditions = [MetadataCondition(name=leaf.key, comparison_operator="contains", value=str(value)) for value in values]
+    conditions = [DifyCondition(name=leaf.key, comparison_operator="contains", value=str(value)) for value in values]
     return DifyFilter(logical_operator="or" if leaf.operator is FilterOperator.ANY else "and", conditions=conditions)
 
 
-def _condition(leaf: MetadataFilter, field_type: FieldType | None) -> MetadataCondition:
+def _condition(leaf: MetadataFilter, field_type: FieldType | None) -> DifyCondition:
     kind = field_type or _type_of(leaf.value)
     comparison = _COMPARISONS[kind].get(leaf.operator)
     if comparison is None:
@@ -88,7 +145,7 @@ def _condition(leaf: MetadataFilter, field_type: FieldType | None) -> MetadataCo
         raise InvalidArgument(
             f"Dify cannot compare the {kind} field {leaf.key!r} by {leaf.operator.value!r} (FilterOperator.{leaf.operator.name}){hint}"
         )
-    return MetadataCondition(name=leaf.key, comparison_operator=comparison, value=_value(leaf, comparison, kind))
+    return DifyCondition(name=leaf.key, comparison_operator=comparison, value=_value(leaf, comparison, kind))
 
 
 def _type_of(value: Any) -> FieldType:

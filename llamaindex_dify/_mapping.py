@@ -1,46 +1,46 @@
-"""Items and results as chat responses, hits as nodes: the only place where Dify turns into LlamaIndex."""
+"""Hits, and what knowledge bases hold, as LlamaIndex' nodes and documents; and nodes as what they are told to keep.
+
+What an app answers is the business of `_answers`.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from llama_index.core.schema import NodeRelationship, NodeWithScore, ObjectType, RelatedNodeInfo, TextNode
+from llama_index.core.schema import (
+    BaseNode,
+    Document,
+    MetadataMode,
+    NodeRelationship,
+    NodeWithScore,
+    ObjectType,
+    RelatedNodeInfo,
+    TextNode,
+)
+
+from dify_integrations.bridge.indexing import CUT, Entry, given_back, without_own
+from dify_integrations.bridge.stored import text_of, values_of, whole_text
+from dify_integrations.errors import InvalidArgument
 
 if TYPE_CHECKING:
-    from dify_integrations.bridge.hits import Hit
+    from collections.abc import Iterable, Mapping, Sequence
 
-_IDS = ("conversation_id", "message_id", "task_id", "workflow_run_id")
-_NOT_FOR_PROMPTS = ["document_id", "dataset_id", "segment_position", "data_source_type", "summary", "parent_content"]
+    from dify_integrations.bridge.hits import Hit
+    from dify_integrations.models.documents import Document as Kept
+    from dify_integrations.models.segments import Segment
+
+_NOT_FOR_PROMPTS = ("document_id", "dataset_id", "segment_position", "data_source_type", "summary", "parent_content")
+
+
+# -- what a search found
 
 
 def node_of(hit: Hit) -> NodeWithScore:
     """A hit as a node. Nothing that changes from query to query goes into the metadata: the node's hash covers it."""
-    children = [
-        RelatedNodeInfo(node_id=str(child.get("id")), metadata={name: child.get(name) for name in ("position", "score", "content")})
-        for child in hit.children
-    ]
-    node = _text_node(hit.id, hit.text, hit)
-    if children:
-        node.relationships[NodeRelationship.CHILD] = children
-    return NodeWithScore(node=node, score=hit.score)
-
-
-def child_nodes_of(hit: Hit) -> list[NodeWithScore]:
-    """The exact hits inside a parent passage, each with the passage in `metadata["parent_content"]`.
-
-    The passage itself where the knowledge base has no children.
-    """
-    nodes = []
-    for child in hit.children:
-        node = _text_node(str(child.get("id")), str(child.get("content") or ""), hit)
-        node.relationships[NodeRelationship.PARENT] = RelatedNodeInfo(node_id=hit.id)
-        node.metadata["parent_content"] = hit.text
-        nodes.append(NodeWithScore(node=node, score=child.get("score")))
-    return nodes or [node_of(hit)]
-
-
-def _text_node(node_id: str, text: str, hit: Hit) -> TextNode:
+    own_id, metadata = _own(hit.document_id, hit.document_metadata)
     facts = {
         "document_name": hit.document_name,
         "document_id": hit.document_id,
@@ -48,18 +48,36 @@ def _text_node(node_id: str, text: str, hit: Hit) -> TextNode:
         "segment_position": hit.position,
         "data_source_type": hit.data_source_type,
         "summary": hit.summary,
+        "parent_content": hit.parent.text if hit.parent else None,
     }
-    node = TextNode(
-        id_=node_id,
-        text=text,
-        metadata={**hit.document_metadata, **{name: value for name, value in facts.items() if value not in (None, "")}},
-        excluded_llm_metadata_keys=list(_NOT_FOR_PROMPTS),
-        excluded_embed_metadata_keys=list(_NOT_FOR_PROMPTS),
+    node = TextNode(id_=hit.id, text=hit.text, metadata={**metadata, **_known(facts)}, **_excluded())
+    if own_id:
+        node.relationships[NodeRelationship.SOURCE] = RelatedNodeInfo(node_id=own_id, node_type=ObjectType.DOCUMENT)
+    if hit.parent:
+        node.relationships[NodeRelationship.PARENT] = RelatedNodeInfo(node_id=hit.parent.id)
+    if hit.children:
+        node.relationships[NodeRelationship.CHILD] = [_child(child) for child in hit.children]
+    return NodeWithScore(node=node, score=hit.score)
+
+
+def _child(child: Mapping[str, Any]) -> RelatedNodeInfo:
+    return RelatedNodeInfo(
+        node_id=str(child.get("id")), metadata={name: child.get(name) for name in ("position", "score", "content")}
     )
-    if hit.document_id:
-        source = RelatedNodeInfo(node_id=hit.document_id, node_type=ObjectType.DOCUMENT)
-        node.relationships[NodeRelationship.SOURCE] = source
-    return node
+
+
+def _own(document_id: str, values: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Id and metadata of a document: its own where it was put in under one, else Dify's."""
+    entry_id, metadata = given_back(values) or (document_id, {})
+    return entry_id, {**without_own(values), **metadata}
+
+
+def _known(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value not in (None, "")}
+
+
+def _excluded() -> dict[str, list[str]]:
+    return {name: list(_NOT_FOR_PROMPTS) for name in ("excluded_llm_metadata_keys", "excluded_embed_metadata_keys")}
 
 
 def nodes_of_documents(documents: Any) -> list[NodeWithScore]:
@@ -78,3 +96,66 @@ def _found(document: dict[str, Any]) -> NodeWithScore:
     metadata = {name: value for name, value in facts.items() if value}
     node = TextNode(id_=str(node_id), text=text, metadata=metadata)
     return NodeWithScore(node=node, score=score if isinstance(score, (int, float)) else None)
+
+
+# -- what a knowledge base holds
+
+
+def whole_document(document: Kept, segments: Iterable[Segment], dataset_id: str) -> Document:
+    """A document, its chunks put together."""
+    own_id, metadata = _told(document, dataset_id)
+    return Document(id_=own_id, text=whole_text(segments), metadata=metadata, **_excluded())
+
+
+def segment_document(segment: Segment, document: Kept, dataset_id: str) -> Document:
+    """One chunk; its id is the one a retrieval tells."""
+    own_id, metadata = _told(document, dataset_id)
+    metadata |= _known({"segment_position": segment.position, "summary": segment.summary})
+    made = Document(id_=segment.id, text=text_of(segment), metadata=metadata, **_excluded())
+    made.relationships[NodeRelationship.SOURCE] = RelatedNodeInfo(node_id=own_id, node_type=ObjectType.DOCUMENT)
+    return made
+
+
+def _told(document: Kept, dataset_id: str) -> tuple[str, dict[str, Any]]:
+    own_id, metadata = _own(document.id, values_of(document))
+    facts = {
+        "document_name": document.name,
+        "document_id": document.id,
+        "dataset_id": dataset_id,
+        "data_source_type": document.data_source_type,
+    }
+    return own_id, {**metadata, **_known(facts)}
+
+
+# -- what a knowledge base is to hold
+
+
+def entries_of(nodes: Sequence[BaseNode], *, chunked: bool) -> list[Entry]:
+    """Nodes as documents: those of one source are one, in their order.
+
+    Args:
+        nodes: With a text each. A document without a source is its own.
+        chunked: Whether each node is to be one chunk, because nobody said how else to cut.
+
+    Raises:
+        InvalidArgument: A node without a text, or metadata that JSON cannot hold.
+    """
+    sources: dict[str, list[BaseNode]] = {}
+    for node in nodes:
+        if not node.get_content(MetadataMode.NONE).strip():
+            raise InvalidArgument(f"node {node.node_id!r} has no text, and Dify keeps nothing else")
+        sources.setdefault(node.ref_doc_id or node.node_id, []).append(node)
+    return [_entry(source, parts, CUT if chunked else "\n\n") for source, parts in sources.items()]
+
+
+def _entry(source: str, parts: Sequence[BaseNode], between: str) -> Entry:
+    first, *others = (part.metadata for part in parts)
+    # What only some of the nodes say is not said of the document.
+    metadata = {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
+    text = between.join(part.get_content(MetadataMode.NONE) for part in parts)
+    return Entry(source, text, metadata, mark=_mark(text, metadata))
+
+
+def _mark(text: str, metadata: Mapping[str, Any]) -> str:
+    told = json.dumps([text, metadata], sort_keys=True, default=str)  # what JSON cannot hold, the entry refuses
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, NoReturn
 
-import anyio
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
+from pydantic import ValidationError
 
 from dify_integrations.bridge.clients import Clients
-from dify_integrations.bridge.fusion import merged
-from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, hits_of, retrieval_model
-from dify_integrations.errors import BadRequest, DifyError, EndpointNotAvailable, InvalidArgument
-from dify_integrations.models.retrieval import MetadataFilter
+from dify_integrations.bridge.flows import Call, Flow, adriven, driven
+from dify_integrations.bridge.fusion import children_of, merged
+from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, retrieval_model
+from dify_integrations.bridge.searching import OnDatasetError, Searcher
+from dify_integrations.errors import InvalidArgument
 from dify_integrations.settings import Timeouts
 
-from ._filters import FieldType, dify_filter
-from ._mapping import child_nodes_of, node_of
+from ._filters import FieldType, Filters, as_dify, known_types, refuse_unknown
+from ._mapping import node_of
 from ._tracing import dispatcher
 from .events import DifyQueryTruncatedEvent
 
@@ -26,50 +27,53 @@ if TYPE_CHECKING:
     from llama_index.core.bridge.pydantic import SecretStr
     from llama_index.core.callbacks import CallbackManager
     from llama_index.core.schema import IndexNode
-    from llama_index.core.vector_stores.types import MetadataFilters
 
     from dify_integrations import AsyncDify, Dify
     from dify_integrations.models.datasets import Dataset
-    from dify_integrations.models.retrieval import RetrievalModel
+    from dify_integrations.models.metadata import MetadataFields
 
 Granularity = Literal["parent", "child"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Search:
-    dataset_id: str
-    query: str
-    model: RetrievalModel | None
 
 
 class DifyRetriever(BaseRetriever):
     """Passages of one or several Dify knowledge bases.
 
     Nothing set, the server searches by the knowledge base's saved settings. Anything set is laid over them; they are
-    read once for that.
+    read once for that. An economy knowledge base refuses its own settings; it is asked again by keyword, and from then
+    on at once.
+
+    Nodes have the segment's id, the same in every query, and nothing in their metadata that changes from query to query:
+    the document's own metadata, `document_name`, and, kept out of prompts, `document_id`, `dataset_id`, `segment_position`,
+    `data_source_type` and `summary`. A score that Dify does not tell is `None`. Relations: the document is the `SOURCE`,
+    exact hits inside a passage are its `CHILD`ren.
 
     Args:
-        dataset_id: The knowledge base, or several.
+        dataset_id: The knowledge base, or several: they are asked at once and their results fused by rank, because scores
+            of different searches are not comparable.
         client: A shared `Dify` that has a `dataset_api_key`.
         async_client: A shared `AsyncDify`.
         dataset_api_key: Knowledge key (`dataset-…`), or `DIFY_DATASET_API_KEY`.
         base_url: Address with `/v1`, or `DIFY_BASE_URL`.
-        similarity_top_k: Number of passages.
+        similarity_top_k: Number of passages, of each knowledge base and of the whole.
         search_method: `keyword_search`, `semantic_search`, `full_text_search` or `hybrid_search`.
         score_threshold: Least score, 0 to 1.
         reranking_enable: Whether to rerank with the saved reranking model.
-        filters: Conditions on document metadata, LlamaIndex' or Dify's own (`MetadataFilter` of
-            `dify_integrations.models.retrieval`, which knows more comparisons).
-        field_types: Types of metadata fields that are times, which a LlamaIndex filter cannot show.
-        node_granularity: `child` gives the exact hits inside parent passages, for `MetadataReplacementPostProcessor`.
+        filters: Conditions on document metadata: LlamaIndex', or a `DifyFilter`, which knows more comparisons, or the
+            same as Dify's JSON.
+        field_types: Types of metadata fields that a LlamaIndex filter cannot show: times look like numbers there. A number
+            that is told to be a `string` is compared as one, also with `IN`.
+        validate_filters: Ask Dify for its metadata fields, once, and refuse filters of others: an unknown field finds nothing.
+        node_granularity: `child` gives the exact hits inside parent passages, each with its passage in
+            `metadata["parent_content"]` for `MetadataReplacementPostProcessor`.
         on_long_query: What to do with more than 250 characters: `truncate` with a warning, `error`, or `split` into
             several queries.
+        on_dataset_error: When one of several knowledge bases cannot be asked: `raise`, or `skip` it with a warning.
         timeout: Seconds to wait for an answer.
         max_retries: How often a search is sent again.
         callback_manager, object_map, objects, verbose: As for every LlamaIndex retriever.
 
     Raises:
-        InvalidArgument: No knowledge base, or filters that Dify cannot express.
+        InvalidArgument: No knowledge base, settings that Dify does not know, or filters that it cannot express.
 
     Examples:
         ```python
@@ -90,10 +94,12 @@ class DifyRetriever(BaseRetriever):
         search_method: str | None = None,
         score_threshold: float | None = None,
         reranking_enable: bool | None = None,
-        filters: MetadataFilters | MetadataFilter | None = None,
+        filters: Filters | None = None,
         field_types: Mapping[str, FieldType] | None = None,
+        validate_filters: bool = False,
         node_granularity: Granularity = "parent",
         on_long_query: OnLongQuery = "truncate",
+        on_dataset_error: OnDatasetError = "raise",
         timeout: float | None = None,
         max_retries: int = 2,
         callback_manager: CallbackManager | None = None,
@@ -102,18 +108,20 @@ class DifyRetriever(BaseRetriever):
         verbose: bool = False,
     ) -> None:
         super().__init__(callback_manager, object_map, objects, verbose)
-        self._dataset_ids = (dataset_id,) if isinstance(dataset_id, str) else tuple(dataset_id)
-        if not self._dataset_ids or not all(self._dataset_ids):
-            raise InvalidArgument("name at least one knowledge base: dataset_id=…")
-        self._options = SearchOptions(
+        self._dataset_ids = _named(dataset_id)
+        options = SearchOptions(
             top_k=similarity_top_k,
             search_method=search_method,
             score_threshold=score_threshold,
             reranking_enable=reranking_enable,
-            metadata_filter=_filter(filters, field_types or {}),
         )
+        self._field_types: dict[str, FieldType] = dict(field_types or {})
+        self._unchecked = filters if validate_filters else None
+        condition = None if validate_filters else as_dify(filters, self._field_types)
+        self._wanted = replace(_complete(options), metadata_filter=condition)
         self._granularity: Granularity = node_granularity
         self._on_long_query: OnLongQuery = on_long_query
+        self._on_dataset_error: OnDatasetError = on_dataset_error
         self._saved: dict[str, Dataset | None] = {}
         self._clients = Clients(
             client,
@@ -131,70 +139,67 @@ class DifyRetriever(BaseRetriever):
     @property
     def similarity_top_k(self) -> int | None:
         """Number of passages, `None` when the knowledge base's own setting rules."""
-        return self._options.top_k
+        return self._wanted.top_k
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        datasets = self._clients.sync.datasets
-        for dataset_id in self._unknown():
-            try:
-                self._saved[dataset_id] = datasets.get(dataset_id)
-            except (BadRequest, EndpointNotAvailable):
-                self._saved[dataset_id] = None
-        results = [
-            hits_of(datasets.retrieve(each.dataset_id, each.query, retrieval_model=each.model), each.dataset_id)
-            for each in self._searches(query_bundle)
-        ]
-        return self._nodes(results)
+        queries = self._queries(query_bundle)
+        options = driven(self._options(), self._clients.sync.datasets)
+        return self._nodes(self._searcher.search(queries, options))
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        datasets = self._clients.asynchronous.datasets
-        for dataset_id in self._unknown():
-            try:
-                self._saved[dataset_id] = await datasets.get(dataset_id)
-            except (BadRequest, EndpointNotAvailable):
-                self._saved[dataset_id] = None
-        searches = self._searches(query_bundle)
-        results: list[list[Hit]] = [[] for _ in searches]
-        errors: list[DifyError] = []
-
-        async def search(at: int, each: _Search) -> None:
-            try:
-                found = await datasets.retrieve(each.dataset_id, each.query, retrieval_model=each.model)
-                results[at] = hits_of(found, each.dataset_id)
-            except DifyError as error:  # raised below as it is, not inside an exception group
-                errors.append(error)
-                group.cancel_scope.cancel()
-
-        async with anyio.create_task_group() as group:
-            for at, each in enumerate(searches):
-                group.start_soon(search, at, each)
-        if errors:
-            raise errors[0]
-        return self._nodes(results)
+        queries = self._queries(query_bundle)
+        options = await adriven(self._options(), self._clients.asynchronous.datasets)
+        return self._nodes(await self._searcher.asearch(queries, options))
 
     # -- what both ways share
 
-    def _unknown(self) -> list[str]:
-        """The knowledge bases whose saved settings are needed and not known; Dify 0.15 cannot tell them."""
-        return [] if self._options.is_empty else [known for known in self._dataset_ids if known not in self._saved]
+    @property
+    def _searcher(self) -> Searcher:
+        return Searcher(self._clients, self._dataset_ids, self._saved, self._on_dataset_error)
 
-    def _searches(self, query_bundle: QueryBundle) -> list[_Search]:
+    def _queries(self, query_bundle: QueryBundle) -> list[str]:
         asked = query_bundle.query_str
         queries = fit_query(asked, self._on_long_query)
         if self._on_long_query == "truncate" and len(queries[0]) < len(" ".join(asked.split())):
             dispatcher.event(DifyQueryTruncatedEvent(query=asked, sent=queries[0]))
-        return [
-            _Search(dataset_id, query, retrieval_model(self._options, self._saved.get(dataset_id)))
-            for dataset_id in self._dataset_ids
-            for query in queries
-        ]
+        return queries
+
+    def _options(self) -> Flow[SearchOptions]:
+        """What is asked for, its filters compared with the fields there are if that is wanted: once."""
+        if self._unchecked is not None:
+            bases: list[MetadataFields] = []
+            for dataset_id in dict.fromkeys(self._dataset_ids):
+                bases += [(yield _metadata_fields(dataset_id))]
+            types: dict[str, FieldType] = {**known_types(bases), **self._field_types}
+            condition = as_dify(self._unchecked, types)
+            if condition is not None:
+                refuse_unknown(condition, types)
+            self._wanted = replace(self._wanted, metadata_filter=condition)
+            self._unchecked = None
+        return self._wanted
 
     def _nodes(self, results: list[list[Hit]]) -> list[NodeWithScore]:
-        hits = merged(results, top_k=self._options.top_k)
         if self._granularity == "child":
-            return [node for hit in hits for node in child_nodes_of(hit)]
-        return [node_of(hit) for hit in hits]
+            results = [children_of(result) for result in results]
+        return [node_of(hit) for hit in merged(results, top_k=self._wanted.top_k)]
 
 
-def _filter(filters: MetadataFilters | MetadataFilter | None, field_types: Mapping[str, FieldType]) -> MetadataFilter | None:
-    return filters if filters is None or isinstance(filters, MetadataFilter) else dify_filter(filters, field_types)
+def _named(dataset_id: str | Sequence[str]) -> tuple[str, ...]:
+    bases = (dataset_id,) if isinstance(dataset_id, str) else tuple(dataset_id)
+    if not bases or not all(bases):
+        raise InvalidArgument("name at least one knowledge base: dataset_id=…")
+    return bases
+
+
+def _metadata_fields(dataset_id: str) -> Call:
+    return lambda datasets: datasets.metadata.list(dataset_id)
+
+
+def _complete(options: SearchOptions) -> SearchOptions:
+    """The same, after what Dify does not know was refused."""
+    try:
+        retrieval_model(options, None)
+    except ValidationError as error:
+        told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise InvalidArgument(f"search settings: {told}") from None
+    return options

@@ -27,7 +27,13 @@ INDEX_ID: Final = "index_id"
 INDEX_METADATA: Final = "index_metadata"
 INDEX_MARK: Final = "index_mark"
 _OWN: Final = frozenset((INDEX_ID, INDEX_METADATA, INDEX_MARK))
-_BUILT_IN: Final = frozenset(("document_name", "uploader", "upload_date", "last_update_date", "source"))
+_BUILT_IN: Final[Mapping[str, MetadataType]] = {
+    "document_name": "string",
+    "uploader": "string",
+    "upload_date": "time",
+    "last_update_date": "time",
+    "source": "string",
+}
 CUT: Final = "␞␞␞"
 """Where `whole_rule` cuts: between texts that are to be chunks of one document."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:@/+=-]{1,100}")
@@ -79,7 +85,7 @@ def refuse_taken(names: Iterable[str]) -> None:
     Raises:
         InvalidArgument: Dify has a field of that name, or an entry's id or metadata are kept in it.
     """
-    if taken := sorted((_BUILT_IN | _OWN).intersection(names)):
+    if taken := sorted((_OWN | set(_BUILT_IN)).intersection(names)):
         raise InvalidArgument(f"metadata_fields: {', '.join(taken)} cannot be a field of its own")
 
 
@@ -124,6 +130,12 @@ def missing_fields(known: MetadataFields, names: Collection[str], entries: Itera
             if isinstance(value, (str, int, float)) and not isinstance(value, bool):
                 needed.setdefault(name, "string" if isinstance(value, str) else "number")
     return {name: kind for name, kind in needed.items() if name not in there}
+
+
+def field_types(known: MetadataFields) -> dict[str, str]:
+    """The fields that a search of the knowledge base can filter by, with their types."""
+    own = {field.name or "": field.type or "" for field in known.doc_metadata}
+    return {**(_BUILT_IN if known.built_in_field_enabled else {}), **own}
 
 
 def assignment(document_id: str, entry: Entry, names: Collection[str], known: MetadataFields) -> DocumentMetadata:

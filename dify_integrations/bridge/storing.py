@@ -40,6 +40,15 @@ class Stored:
     ids: list[str]
     failed: dict[str, IndexingError]
 
+    def settle(self) -> None:
+        """See that everything can be found.
+
+        Raises:
+            IndexingError: Of the first document that cannot.
+        """
+        for entry_id, error in self.failed.items():
+            raise type(error)(f"document {entry_id!r}: {error}", statuses=error.statuses) from error
+
 
 @dataclass(frozen=True, slots=True)
 class Store:
@@ -109,6 +118,8 @@ class Store:
 
     def _putting(self, entries: Sequence[Entry], *, wait: bool) -> Flow[Stored]:
         wanted = latest(entries)
+        if not wanted:
+            return Stored([], {})
         known = yield from self._fields(wanted)
         sent = []
         for entry in wanted:

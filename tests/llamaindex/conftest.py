@@ -17,6 +17,7 @@ from llama_index_instrumentation.span_handlers import SimpleSpanHandler
 
 from dify_integrations.local import App, LocalDify, Turn
 from llamaindex_dify import DifyChatLLM
+from tests.llamaindex.library import Library
 
 HERE = Path(__file__).parent
 # core 0.14.25: an agent looks at every attribute of itself to find its steps, pydantic's deprecated ones included.
@@ -104,3 +105,10 @@ def told() -> Iterator[Told]:
     root.event_handlers, root.span_handlers = [*events, writer], [*spans, heard.spans]
     yield heard
     root.event_handlers, root.span_handlers = events, spans
+
+
+@pytest.fixture
+def library() -> Iterator[Library]:
+    """Knowledge bases."""
+    with Library() as made:
+        yield made

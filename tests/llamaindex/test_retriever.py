@@ -3,67 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from llama_index.core import Settings
-from llama_index.core.query_engine import CitationQueryEngine, RetrieverQueryEngine
-from llama_index.core.retrievers import QueryFusionRetriever
-from llama_index.core.retrievers.fusion_retriever import FUSION_MODES
-from llama_index.core.schema import MetadataMode, NodeRelationship, NodeWithScore
+from llama_index.core.schema import MetadataMode, NodeRelationship
 from llama_index.core.tools import RetrieverTool
 from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
 
 from dify_integrations import APIError, InvalidArgument
+from dify_integrations.bridge.fusion import children_of
 from dify_integrations.bridge.hits import Hit
-from dify_integrations.local import App, Dataset, LocalDify
 from dify_integrations.models.retrieval import MetadataCondition
 from dify_integrations.models.retrieval import MetadataFilter as DifyFilter
-from llamaindex_dify import DifyChatLLM, DifyRetriever
-from llamaindex_dify._mapping import child_nodes_of, node_of
-
-DOCUMENTS = {
-    "refunds.txt": "Refunds are possible within 30 days.\n\nRefunds go back to the original payment.",
-    "shipping.txt": "Shipping takes three days.\n\nRefunds of shipping costs are not possible.",
-}
-METADATA = {"refunds.txt": {"year": 2023, "topic": "money"}, "shipping.txt": {"year": 2024, "topic": "parcels"}}
-
-
-class Library:
-    """A server with two knowledge bases and a chat app."""
-
-    def __init__(self, version: str = "1.14.2") -> None:
-        self.shop = Dataset("Shop", DOCUMENTS, metadata=METADATA)
-        self.other = Dataset("Other", {"notes.txt": "Refunds were discussed in May."})
-        self.server = LocalDify([App("chat", "chat")], [self.shop, self.other], version=version)
-
-    def retriever(self, *datasets: Dataset, **options: Any) -> DifyRetriever:
-        ids = [dataset.id for dataset in datasets or (self.shop,)]
-        key = {"dataset_api_key": self.server.dataset_api_key, "base_url": self.server.base_url}
-        return DifyRetriever(ids[0] if len(ids) == 1 else ids, **{**key, **options})
-
-    def llm(self) -> DifyChatLLM:
-        return DifyChatLLM(api_key=self.server.app("chat").api_key, base_url=self.server.base_url, user="ada")
-
-    @property
-    def asked(self) -> list[Any]:
-        return [request.json for request in self.server.requests if request.path.endswith("/retrieve")]
-
-
-@pytest.fixture
-def library() -> Iterator[Library]:
-    made = Library()
-    with made.server:
-        yield made
-
-
-def both(retriever: DifyRetriever, query: str) -> list[NodeWithScore]:
-    """The same both ways."""
-    nodes = retriever.retrieve(query)
-    again = asyncio.run(retriever.aretrieve(query))
-    assert [(node.node_id, node.score) for node in nodes] == [(node.node_id, node.score) for node in again]
-    return nodes
+from llamaindex_dify import DifyRetriever
+from llamaindex_dify._mapping import node_of
+from tests.llamaindex.library import Library, both
 
 
 def test_nodes_show_where_they_are_from(library: Library) -> None:
@@ -119,8 +73,7 @@ def test_errors_are_the_clients_own(library: Library) -> None:
 
 def test_servers_that_cannot_tell_their_settings_get_complete_ones() -> None:
     """Dify 0.15 does not know the call."""
-    made = Library(version="0.15.3")
-    with made.server:
+    with Library(version="0.15.3") as made:
         assert len(both(made.retriever(similarity_top_k=1), "refunds")) == 1
         assert asyncio.run(made.retriever(similarity_top_k=1).aretrieve("refunds"))
     assert {"search_method", "reranking_enable", "score_threshold_enabled"} <= set(made.asked[0]["retrieval_model"])
@@ -197,47 +150,13 @@ def test_children_are_relations_of_the_parent() -> None:
 
 def test_children_can_be_nodes_of_their_own() -> None:
     """With the parent's text for MetadataReplacementPostProcessor, but not in prompts."""
-    (node,) = child_nodes_of(a_hit())
+    (node,) = map(node_of, children_of([a_hit()]))
     assert (node.node_id, node.score, node.node.metadata["parent_content"]) == ("c1", 0.9, "whole")
     assert node.node.parent_node is not None
     assert node.node.parent_node.node_id == "s1"
     assert "whole" not in node.node.get_content(MetadataMode.LLM)
-    assert child_nodes_of(a_hit(children=()))[0].node_id == "s1"
+    assert children_of([a_hit(children=())]) == [a_hit(children=())]
 
 
 def test_child_granularity_reaches_the_retriever(library: Library) -> None:
     assert library.retriever(node_granularity="child").retrieve("refunds")
-
-
-# -- in engines
-
-
-def test_a_query_engine_answers_from_the_passages(library: Library) -> None:
-    """With the app as the global LLM: at once, streamed and awaited."""
-    Settings.llm = library.llm()
-    try:
-        engine = RetrieverQueryEngine.from_args(library.retriever(similarity_top_k=2))
-        answer = engine.query("When are refunds possible?")
-        assert "30 days" in str(answer)
-        assert answer.source_nodes[0].node.ref_doc_id
-        assert "30 days" in str(asyncio.run(engine.aquery("When are refunds possible?")))
-        streaming = RetrieverQueryEngine.from_args(library.retriever(), streaming=True)
-        assert "30 days" in str(streaming.query("When are refunds possible?"))
-    finally:
-        Settings._llm = None
-
-
-def test_a_citation_engine_keeps_the_source(library: Library) -> None:
-    engine = CitationQueryEngine.from_args(None, llm=library.llm(), retriever=library.retriever())  # type: ignore[arg-type]  # no index needed
-    assert all(node.node.ref_doc_id for node in engine.query("When are refunds possible?").source_nodes)
-
-
-@pytest.mark.parametrize("mode", list(FUSION_MODES))
-def test_fusion_works_three_times_in_a_row(library: Library, mode: FUSION_MODES) -> None:
-    """Core runs every call in a fresh event loop."""
-    fusion = QueryFusionRetriever(
-        [library.retriever(), library.retriever(library.other)], llm=library.llm(), mode=mode, num_queries=1
-    )
-    for _ in range(3):
-        nodes = fusion.retrieve("refunds possible")
-        assert len({node.node_id for node in nodes}) == len(nodes) > 1

@@ -1,0 +1,102 @@
+"""A Dify knowledge base as the end of a LlamaIndex ingestion pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llama_index.core.bridge.pydantic import Field, PrivateAttr, field_validator
+from llama_index.core.schema import BaseNode, TransformComponent
+from typing_extensions import override
+
+from dify_integrations.bridge.indexing import refuse_taken
+from dify_integrations.bridge.storing import Store
+from dify_integrations.models.datasets import DocForm, IndexingTechnique
+from dify_integrations.models.indexing import ProcessRule
+
+from ._knowledge import KnowledgeComponent
+from ._mapping import entries_of
+
+
+class DifyKnowledgeSink(KnowledgeComponent, TransformComponent):
+    """Puts the nodes of a pipeline into a knowledge base, and hands them on unchanged.
+
+    Nodes of one source become one document under the source's id, each node a chunk, in place of what was there under that
+    id; as with `DifyKnowledgeIndex.insert_nodes`, which finds, changes and deletes them. Documents without a source are put
+    in whole, and Dify cuts them by `process_rule`. Dify embeds them itself: no embedding is needed before.
+
+    A pipeline with a cache does not run a transformation again whose input it knows: what was deleted in Dify meanwhile
+    would stay away. So make the pipeline with `disable_cache=True`. One with `num_workers` cannot take a sink along, which
+    is never pickled: its key would be too.
+
+    Raises, when run:
+        InvalidArgument: A node without a text, or metadata that JSON cannot hold; nothing was sent.
+        IndexingError: Dify took the documents and cannot index one, or did not in time.
+
+    Examples:
+        ```python
+        sink = DifyKnowledgeSink(dataset_id="my-dataset-id", dataset_api_key="dataset-…")
+        pipeline = IngestionPipeline(transformations=[SentenceSplitter(), sink], disable_cache=True)
+        pipeline.run(documents=documents)
+        ```
+    """
+
+    metadata_fields: list[str] = Field(
+        default_factory=list, description="Metadata that becomes fields of the knowledge base, to filter by: texts and numbers."
+    )
+    process_rule: ProcessRule | None = Field(default=None, description="How texts are cut; without one each node is a chunk.")
+    doc_form: DocForm | None = Field(default=None, description="The knowledge base's, where it is not `text_model`.")
+    indexing_technique: IndexingTechnique | None = Field(default=None, description="For a knowledge base without documents.")
+    wait: bool = Field(default=True, description="Whether to wait until the documents can be found.")
+    indexing_timeout_s: float | None = Field(default=600.0, description="Seconds that one run waits at most.")
+    indexing_poll_s: float = Field(default=1.0, description="Seconds between the first two looks; later ones are rarer.")
+
+    _store: Store = PrivateAttr()
+
+    @field_validator("metadata_fields")
+    @classmethod
+    def _are_free(cls, names: list[str]) -> list[str]:
+        refuse_taken(names)
+        return names
+
+    @override
+    def model_post_init(self, context: Any, /) -> None:
+        """Make the connections, which open nothing before they are used."""
+        super().model_post_init(context)
+        self._store = Store(
+            self._clients,
+            self.dataset_id,
+            metadata_fields=tuple(self.metadata_fields),
+            process_rule=self.process_rule,
+            doc_form=self.doc_form,
+            indexing_technique=self.indexing_technique,
+            timeout_s=self.indexing_timeout_s,
+            poll_s=self.indexing_poll_s,
+        )
+
+    @classmethod
+    @override
+    def class_name(cls) -> str:
+        """Stable id of the class."""
+        return "dify_knowledge_sink"
+
+    @override
+    def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """Put the nodes in.
+
+        Args:
+            nodes: All those of a source at once.
+            kwargs: Not used.
+
+        Returns:
+            The same nodes.
+        """
+        self._store.put(entries_of(nodes, chunked=self.process_rule is None), wait=self.wait).settle()
+        return nodes
+
+    @override
+    async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """As calling it, without blocking."""
+        stored = await self._store.aput(entries_of(nodes, chunked=self.process_rule is None), wait=self.wait)
+        stored.settle()
+        return nodes
