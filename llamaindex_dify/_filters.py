@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
 from pydantic import ValidationError
@@ -80,7 +80,8 @@ def known_types(bases: Sequence[MetadataFields]) -> dict[str, FieldType]:
     for name, kind in common.items():
         if any(other[name] != kind for other in others):
             raise InvalidArgument(f"the metadata field {name!r} has different types in the knowledge bases: ask them one by one")
-    return {name: cast("FieldType", kind) for name, kind in common.items() if kind in _COMPARISONS}  # just asked
+    kinds: dict[str, FieldType] = {kind: kind for kind in _COMPARISONS}
+    return {name: kinds[kind] for name, kind in common.items() if kind in kinds}
 
 
 def refuse_unknown(condition: DifyFilter, types: Mapping[str, FieldType]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 
@@ -25,7 +27,7 @@ def names(dataset_id: str, seen: list[str]) -> Flow[list[str]]:
 
 def test_answers_are_sent_and_failures_thrown_into_a_flow_the_same_both_ways() -> None:
     with LocalDify(datasets=[Dataset("Shop", {"a.txt": "x", "b.txt": "y"})]) as server:
-        told = {"dataset_api_key": server.dataset_api_key, "base_url": server.base_url}
+        told: dict[str, Any] = {"dataset_api_key": server.dataset_api_key, "base_url": server.base_url}
         seen: list[str] = []
         with Dify(**told) as dify:
             found = driven(names(server.datasets[0].id, seen), dify.datasets)
@@ -40,7 +42,7 @@ def test_answers_are_sent_and_failures_thrown_into_a_flow_the_same_both_ways() -
 
 def test_a_failure_nobody_catches_comes_out_and_ends_the_flow() -> None:
     with LocalDify(datasets=[Dataset("Shop")]) as server:
-        told = {"dataset_api_key": server.dataset_api_key, "base_url": server.base_url}
+        told: dict[str, Any] = {"dataset_api_key": server.dataset_api_key, "base_url": server.base_url}
         seen: list[str] = []
         with Dify(**told) as dify, pytest.raises(NotFound):
             driven(names("00000000-0000-4000-8000-00000000dead", seen), dify.datasets)
