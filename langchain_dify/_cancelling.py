@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.runnables.config import var_child_runnable_config
 
+from dify_integrations import RunStopped
 from dify_integrations.bridge.cancelling import CancelToken, token_in
 
 if TYPE_CHECKING:
@@ -63,6 +64,17 @@ def watcher(config: RunnableConfig | None, kwargs: Mapping[str, Any] | None = No
     """Makes runs end with the token of a call that core hands over whole; `cancel` among its arguments wins."""
     token = token_in((kwargs or {}).get("cancel")) or token_of(config)
     return _unwatched if token is None else token.watch
+
+
+def gate(config: RunnableConfig | None, kwargs: Mapping[str, Any] | None = None) -> Callable[[], None]:
+    """Raises `RunStopped` once the call's token is cancelled, before something that no run stands for is sent."""
+    token = token_in((kwargs or {}).get("cancel")) or token_of(config)
+
+    def allow() -> None:
+        if token is not None and token.cancelled:
+            raise RunStopped("the call was cancelled before the answer was submitted")
+
+    return allow
 
 
 def _unwatched(run: RunT) -> RunT:

@@ -45,11 +45,20 @@ class PausingCall:
         about: Told to the person beside the forms.
         user: Who starts the run, or answers.
         output: What the call gives for a run that is over, as JSON values.
+        allow: Raises when nothing may be submitted any more.
     """
 
     def __init__(
-        self, *, key: str, given: Any, about: Mapping[str, Any], user: str | None, output: Callable[[RunResult], Any]
+        self,
+        *,
+        key: str,
+        given: Any,
+        about: Mapping[str, Any],
+        user: str | None,
+        output: Callable[[RunResult], Any],
+        allow: Callable[[], None],
     ) -> None:
+        self._allow = allow
         self._key = key
         self._given = given
         self._about = about
@@ -119,6 +128,7 @@ class SyncPausingCall(PausingCall):
             return {**begun(self._key, self._user), **broke(error)}
 
     def _submit(self, stand: Stand) -> Change:
+        self._allow()
         try:
             self._client.forms.submit(**self._mine(stand)["answers"][0], user=self._user)
         except ANSWERED_ELSEWHERE:
@@ -164,6 +174,7 @@ class AsyncPausingCall(PausingCall):
         return self.ask(stand, config)
 
     async def _submit(self, stand: Stand) -> Change:
+        self._allow()
         try:
             await self._client.forms.submit(**self._mine(stand)["answers"][0], user=self._user)
         except ANSWERED_ELSEWHERE:

@@ -12,11 +12,12 @@ from pydantic import BaseModel, Field, PrivateAttr
 from typing_extensions import Self, override
 
 from dify_integrations import AsyncDify, Dify, InvalidArgument, RunResult, TextDelta
+from dify_integrations.bridge.clients import app_fingerprint
 from dify_integrations.bridge.tool_schema import ArgumentSchema, argument_schema, form_of, tool_name, variables_model
 from dify_integrations.models.apps import AppInfo, AppParameters
 
 from ._base import Connection, require_mode
-from ._cancelling import watcher
+from ._cancelling import gate, watcher
 from ._outputs import OutputsChunk, outputs_of
 from ._pausing import AsyncPausingCall, OnPause, SyncPausingCall
 from ._progress import progress_of
@@ -159,7 +160,7 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
             return follow(watch(client.workflows.stream(**request)), children, progress)
 
         if self.on_pause == "interrupt":
-            said = self._said(request)
+            said = {**self._said(request), "allow": gate(config, kwargs)}
             return cast(
                 "dict[str, Any]",
                 SyncPausingCall(client, begin, lambda run: follow(watch(run), children, progress), **said).run(config),
@@ -177,7 +178,7 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
             return await afollow(watch(client.workflows.stream(**request)), children, progress)
 
         if self.on_pause == "interrupt":
-            said = self._said(request)
+            said = {**self._said(request), "allow": gate(config, kwargs)}
             call = AsyncPausingCall(client, begin, lambda run: afollow(watch(run), children, progress), **said)
             return cast("dict[str, Any]", await call.run(config))
         return outputs_of(await begin())
@@ -187,7 +188,8 @@ class DifyWorkflow(Connection, RunnableSerializable[dict[str, Any], dict[str, An
 
     def _said(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """What a call that can be interrupted needs to know of this one."""
-        key = f"the workflow {self.name or self.app_fingerprint}"
+        app = app_fingerprint(self.clients.settings, "whoever")  # another user may go on with it
+        key = f"the workflow {self.name or app}"
         return {"key": key, "given": request, "about": self._about(), "user": request.get("user"), "output": outputs_of}
 
     def _pieces(

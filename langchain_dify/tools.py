@@ -32,7 +32,7 @@ from dify_integrations.bridge.tool_schema import QUERY, ArgumentSchema, argument
 from dify_integrations.models.apps import AppInfo, AppParameters
 
 from ._base import Connection, require_mode
-from ._cancelling import watcher
+from ._cancelling import gate, watcher
 from ._pausing import AsyncPausingCall, OnPause, SyncPausingCall
 from ._progress import progress_of
 from ._tracing import afollow, follow
@@ -182,7 +182,7 @@ class AppTool(Connection, BaseTool):
         about = self._about()
         user = self._told({}, config).get("user")
         key = about["tool_call_id"] or f"the tool {self.name}"
-        return {"key": key, "given": given, "about": about, "user": user, "output": self._output}
+        return {"key": key, "given": given, "about": about, "user": user, "output": self._output, "allow": gate(config)}
 
     def _request(self, args: tuple[Any, ...], kwargs: dict[str, Any], config: RunnableConfig | None) -> dict[str, Any]:
         """The arguments of the client's method."""

@@ -12,13 +12,13 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, RetryPolicy
 
-from dify_integrations import InvalidArgument, RunFailed, StreamStalled
+from dify_integrations import InvalidArgument, RunFailed, RunStopped, StreamStalled
 from dify_integrations.local import App, Fail, Outputs, Pause, Silence, Text, Turn
-from langchain_dify import DifyWorkflow
+from langchain_dify import DifyCancelToken, DifyWorkflow
 from tests.langchain.conftest import Serve
 from tests.langchain.test_pausing import BOTH, Calls, State, ask, counts, node_graph, review, yes
 
-THREE = RetryPolicy(initial_interval=0.001, max_attempts=3, retry_on=Exception)
+THREE = RetryPolicy(initial_interval=0.001, max_attempts=3, jitter=False, retry_on=Exception)
 
 
 def asking(serve: Serve, app: App, **fields: Any) -> tuple[Any, DifyWorkflow]:
@@ -215,3 +215,28 @@ def test_calls_of_a_loop_are_not_taken_for_one_another(serve: Serve) -> None:
     assert done["text"] == "failed, good, better"
     asked = [body["inputs"]["topic"] for body in served.bodies("/workflows/run")]
     assert [asked.count(topic) for topic in ("good", "better")] == [1, 1]
+
+
+@BOTH
+def test_nothing_is_submitted_by_a_call_that_was_cancelled(serve: Serve, asynchronous: bool) -> None:
+    """An approval cannot be taken back. The answer is kept, and submitted when the graph goes on."""
+    served, workflow = asking(serve, review())
+    graph, token = node_graph(workflow, InMemorySaver()), DifyCancelToken()
+    ask(graph, {"topic": "x"}, asynchronous, dify_cancel=token)
+    token.cancel()
+    with pytest.raises(RunStopped):
+        ask(graph, yes(), asynchronous, dify_cancel=token)
+    assert counts(served) == (1, 0)
+    assert ask(graph, None, asynchronous)["text"] == "approve: Good"
+    assert counts(served) == (1, 1)
+
+
+def test_somebody_else_goes_on(serve: Serve) -> None:
+    """A process with another end user answers; the starter's run is followed all the same."""
+    served, workflow = asking(serve, review())
+    saver = InMemorySaver()
+    ask(node_graph(workflow, saver), {"topic": "x"}, asynchronous=False)
+    boss = served.keep(DifyWorkflow(**{**served.connection(), "user": "boss"}, on_pause="interrupt"))
+    assert ask(node_graph(boss, saver), yes(), asynchronous=False)["text"] == "approve: Good"
+    assert counts(served) == (1, 1)
+    assert [body["user"] for body in served.bodies("") if "action" in (body or {})] == ["boss"]
