@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from dify_integrations.bridge.cancelling import CancelToken as DifyCancelToken
 
     from ._filters import DifyCondition, DifyFilter
+    from .chat_engines import DifyChatEngine
     from .errors import DifyModerationError
     from .indices import DifyKnowledgeIndex
     from .ingestion import DifyKnowledgeSink
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DifyCancelToken",
+    "DifyChatEngine",
     "DifyChatLLM",
     "DifyChatTool",
     "DifyCompletionLLM",
@@ -35,6 +37,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "DifyChatEngine": "chat_engines",
     "DifyChatLLM": "llms",
     "DifyChatTool": "tools",
     "DifyCompletionLLM": "llms",

@@ -129,7 +129,7 @@ class Answer:
         message = ChatMessage(
             role=MessageRole.ASSISTANT,
             blocks=[*self._blocks(), *cited],
-            additional_kwargs={**self._tool_calls(), "dify": {**_about(result), **self._stamp}},
+            additional_kwargs={**self._tool_calls(), "dify": {**about(result), **self._stamp}},
         )
         extra = {**_counts(result), **({"message_replaced": True} if result.text_replaced else {})}
         return ChatResponse(message=message, raw=_raw(result), additional_kwargs=extra)
@@ -199,7 +199,7 @@ def _citation_block(citation: Citation) -> CitationBlock:
     )
 
 
-def _about(result: RunResult) -> dict[str, Any]:
+def about(result: RunResult) -> dict[str, Any]:
     """What is kept of a run next to the answer; JSON-safe, and without what the run did not have."""
     known: dict[str, Any] = {
         **{name: getattr(result, name) for name in _IDS},

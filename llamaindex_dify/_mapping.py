@@ -21,6 +21,7 @@ from llama_index.core.schema import (
     TextNode,
 )
 
+from dify_integrations.bridge.hits import Hit
 from dify_integrations.bridge.indexing import CUT, Entry, given_back, without_own
 from dify_integrations.bridge.stored import text_of, values_of, whole_text
 from dify_integrations.errors import InvalidArgument
@@ -28,7 +29,6 @@ from dify_integrations.errors import InvalidArgument
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from dify_integrations.bridge.hits import Hit
     from dify_integrations.models.documents import Document as Kept
     from dify_integrations.models.segments import Segment
 
@@ -89,13 +89,17 @@ def nodes_of_documents(documents: Any) -> list[NodeWithScore]:
 def _found(document: dict[str, Any]) -> NodeWithScore:
     about = document.get("metadata")
     about = about if isinstance(about, dict) else document
-    text = str(document.get("content") or "")
-    score = about.get("score")
-    facts = {name: about.get(name) for name in ("document_name", "document_id", "dataset_id")}
-    node_id = about.get("segment_id") or uuid5(NAMESPACE_URL, f"{facts['dataset_id']}\n{text}")
-    metadata = {name: value for name, value in facts.items() if value}
-    node = TextNode(id_=str(node_id), text=text, metadata=metadata)
-    return NodeWithScore(node=node, score=score if isinstance(score, (int, float)) else None)
+    text, score = str(document.get("content") or ""), about.get("score")
+    dataset_id = str(about.get("dataset_id") or "")
+    hit = Hit(
+        id=str(about.get("segment_id") or uuid5(NAMESPACE_URL, f"{dataset_id}\n{text}")),
+        text=text,
+        score=score if isinstance(score, (int, float)) else None,
+        dataset_id=dataset_id,
+        document_id=str(about.get("document_id") or ""),
+        document_name=str(about.get("document_name") or ""),
+    )
+    return node_of(hit)
 
 
 # -- what a knowledge base holds

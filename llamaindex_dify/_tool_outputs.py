@@ -9,6 +9,9 @@ from llama_index.core.base.llms.types import AudioBlock, DocumentBlock, ImageBlo
 from llama_index.core.tools import ToolOutput
 
 from dify_integrations.bridge.record import run_record
+from dify_integrations.bridge.steps import is_tool_failure
+
+from ._blocks import arguments_of
 
 if TYPE_CHECKING:
     from llama_index.core.base.llms.types import ContentBlock
@@ -75,3 +78,17 @@ def _block(file: Mapping[str, Any]) -> ContentBlock:
     if file["type"] == "video":
         return VideoBlock(url=url, video_mimetype=mime)
     return DocumentBlock(url=url, title=file.get("filename") or "document", document_mimetype=mime)
+
+
+def used_by_the_app(about: Mapping[str, Any]) -> list[ToolOutput]:
+    """The tools that the app's own agent used on the server, in what is kept of a run next to its answer."""
+    return [
+        ToolOutput(
+            tool_name=step["tool"],
+            content=step["observation"],
+            raw_input=arguments_of(step["input"]),
+            raw_output=step["observation"],
+            is_error=is_tool_failure(step["observation"]),
+        )
+        for step in about.get("agent_steps", ())
+    ]

@@ -76,7 +76,7 @@ class StepTracer:
     """Follows the items of one run. Make it in the frame of the call, use it with `with` where the run is read."""
 
     def __init__(self) -> None:
-        self._listening = _somebody_listens()
+        self._listening = somebody_listens()
         if not self._listening:
             return
         self._caller = active_span_id.get()
@@ -178,7 +178,8 @@ def _ignore(_: Item) -> None:
     """For a run nobody listens to."""
 
 
-def _somebody_listens() -> bool:
+def somebody_listens() -> bool:
+    """Whether anything but core's own placeholders hears of spans and events."""
     at: Dispatcher | None = dispatcher
     while at is not None:
         if any(not isinstance(handler, NullSpanHandler) for handler in at.span_handlers):

@@ -12,6 +12,7 @@ from llama_index.core.base.llms.types import (
     CompletionResponseGen,
     LLMMetadata,
 )
+from llama_index.core.chat_engine.types import AgentChatResponse, BaseChatEngine
 from llama_index.core.llms import LLM
 from llama_index.core.schema import NodeWithScore
 from llama_index.core.tools import BaseTool, ToolOutput
@@ -19,7 +20,7 @@ from llama_index.core.vector_stores.types import MetadataFilters
 from typing_extensions import assert_type
 
 from dify_integrations import AsyncDify, Dify
-from llamaindex_dify import DifyChatLLM, DifyCompletionLLM, DifyRetriever, DifyWorkflowTool
+from llamaindex_dify import DifyChatEngine, DifyChatLLM, DifyCompletionLLM, DifyRetriever, DifyWorkflowTool
 
 
 def construct(dify: Dify, asynchronous: AsyncDify, filters: MetadataFilters) -> None:
@@ -51,3 +52,15 @@ async def tools(dify: Dify) -> None:
     assert_type(made, DifyWorkflowTool)
     assert_type(made.call(topic="x"), ToolOutput)
     assert_type(await made.acall(topic="x"), ToolOutput)
+
+
+async def chat_engines(dify: Dify, llm: DifyChatLLM) -> None:
+    base: BaseChatEngine = DifyChatEngine.from_defaults(client=dify, user="u")
+    base.reset()
+    engine = DifyChatEngine(llm, conversation_id="c")
+    assert_type(engine.chat("q"), AgentChatResponse)
+    assert_type(await engine.achat("q"), AgentChatResponse)
+    engine.stream_chat("q").close()
+    await (await engine.astream_chat("q")).aclose()
+    assert_type(engine.load_history(), list[ChatMessage])
+    assert_type(await engine.asuggested_questions(), list[str])
