@@ -1,17 +1,22 @@
-"""Core's callback decorators around our methods: typed, and closing what they wrap.
+"""Core's callback decorators around our methods: typed, closing what they wrap, and telling nothing that is not for telling.
 
 Core's decorators wrap the generator of a stream in one of their own and leave the inner one to the garbage collector when
 a reader leaves early. Handlers that keep the exception keep its traceback, and with it the inner generator: the connection
 would stay open and the run go on. So the two are closed together here.
+
+And they tell the arguments of a call to every handler, which may store or send them: a file's content and a cancel token go past.
 """
 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any, TypeVar, cast
 
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+
+from dify_integrations.files import FileInput
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 Announce = Callable[[], Callable[..., Any]]
@@ -19,14 +24,12 @@ Announce = Callable[[], Callable[..., Any]]
 
 def announced_chat(method: Method) -> Method:
     """Start and end events of a chat; core's decorator is untyped, and users' calls must not become `Any`."""
-    announced: Method = llm_chat_callback()(method)
-    return announced
+    return cast("Method", _whole(llm_chat_callback, method))  # same arguments, same answer
 
 
 def announced_completion(method: Method) -> Method:
     """Start and end events of a completion."""
-    announced: Method = llm_completion_callback()(method)
-    return announced
+    return cast("Method", _whole(llm_completion_callback, method))  # same arguments, same answer
 
 
 def announced_chat_stream(method: Method) -> Method:
@@ -49,16 +52,35 @@ def announced_completion_astream(method: Method) -> Method:
     return cast("Method", _astream(llm_completion_callback, method))  # same arguments, same generator type
 
 
+def _whole(announce: Announce, method: Callable[..., Any]) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(method):
+
+        @functools.wraps(method)
+        async def asked(*args: Any, **kwargs: Any) -> Any:
+            async def told(*args: Any, **shown: Any) -> Any:
+                return await method(*args, **_meant(shown, kwargs))
+
+            return await announce()(told)(*args, **_shown(kwargs))
+
+        return asked
+
+    @functools.wraps(method)
+    def answered(*args: Any, **kwargs: Any) -> Any:
+        return announce()(lambda *args, **shown: method(*args, **_meant(shown, kwargs)))(*args, **_shown(kwargs))
+
+    return answered
+
+
 def _stream(announce: Announce, method: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(method)
     def opened(*args: Any, **kwargs: Any) -> Generator[Any, None, None]:
         inner: list[Generator[Any, None, None]] = []
 
-        def kept(*args: Any, **kwargs: Any) -> Generator[Any, None, None]:
-            inner.append(method(*args, **kwargs))
+        def kept(*args: Any, **shown: Any) -> Generator[Any, None, None]:
+            inner.append(method(*args, **_meant(shown, kwargs)))
             return inner[0]
 
-        return _both(announce()(kept)(*args, **kwargs), inner[0])
+        return _both(announce()(kept)(*args, **_shown(kwargs)), inner[0])
 
     return opened
 
@@ -68,13 +90,31 @@ def _astream(announce: Announce, method: Callable[..., Any]) -> Callable[..., An
     async def opened(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
         inner: list[AsyncGenerator[Any, None]] = []
 
-        async def kept(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-            inner.append(await method(*args, **kwargs))
+        async def kept(*args: Any, **shown: Any) -> AsyncGenerator[Any, None]:
+            inner.append(await method(*args, **_meant(shown, kwargs)))
             return inner[0]
 
-        return _aboth(await announce()(kept)(*args, **kwargs), inner[0])
+        return _aboth(await announce()(kept)(*args, **_shown(kwargs)), inner[0])
 
     return opened
+
+
+def _shown(kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call as handlers may see them."""
+    return {name: _plain(value) for name, value in kwargs.items() if name != "cancel"}
+
+
+def _meant(shown: dict[str, Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """What was given, for what came through core, which makes named messages and prompts positional ones."""
+    return {name: value for name, value in kwargs.items() if name in shown or name == "cancel"}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, FileInput):
+        return {name: told for name in ("type", "filename", "url") if (told := getattr(value, name))}
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    return [_plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value
 
 
 def _both(outer: Generator[Any, None, None], inner: Generator[Any, None, None]) -> Generator[Any, None, None]:
