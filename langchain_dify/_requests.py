@@ -114,7 +114,8 @@ class ChatTurn:
             "audio": model.include_audio,
         }
         tools = told_digest(self._messages, planned.conversation_id)
-        self._run = run = cancelled_by(told, stream(self._binding.query(planned.turn.query, tools, again=again), **options))
+        query = self._binding.query(planned.turn.query, tools, again=again) or " "  # Dify refuses an empty one, also next to files
+        self._run = run = cancelled_by(told, stream(query, **options))
         return run
 
     def _inputs(self, planned: Plan) -> dict[str, Any]:

@@ -196,3 +196,14 @@ def test_text_models_and_workflows_repeat_no_uploads_either(serve: Serve) -> Non
         llm.invoke("Sum it up.", files=[given])
         workflow.invoke({"paper": given})
     assert len(uploaders(served)) == 2, "one for each app"
+
+
+@pytest.mark.parametrize("conversation", ["auto", "stateless"])
+def test_a_picture_may_be_all_that_is_said(serve: Serve, conversation: Any) -> None:
+    """Check 12: Dify refuses an empty query, also next to files."""
+    served = serve([Text("A cat.")])
+    model = served.chat(conversation=conversation)
+    picture = HumanMessage([{"type": "image", "base64": IMAGE, "mime_type": "image/png"}])
+    first = model.invoke([picture])
+    assert model.invoke([picture, first, picture]).text == "A cat."
+    assert [file["type"] for body in served.bodies() for file in body["files"]][:2] == ["image", "image"]
