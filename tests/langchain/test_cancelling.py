@@ -420,9 +420,9 @@ async def test_a_calls_own_clocks_async(served: Served, kind: str) -> None:
 @pytest.mark.parametrize("fields", [{"disable_streaming": True}, {"streaming": False}], ids=["never streams", "streams not"])
 async def test_a_stream_that_is_an_invoke_inside_is_cancelled_too(served: Served, fields: dict[str, Any]) -> None:
     """Check 20: core makes one of the other when it may not stream."""
-    model, token, before = served.chat("quick", **fields), DifyCancelToken(), len(served.server.requests)
+    model, token, before = served.chat("quick", **fields), DifyCancelToken(), len(served.bodies())
     token.cancel()
     assert "".join(chunk.text for chunk in model.stream("Hi", cancel=token)) == ""
     assert "".join([chunk.text async for chunk in model.astream("Hi", cancel=token)]) == ""
-    assert len(served.server.requests) == before
+    assert len(served.bodies()) == before
     assert model.invoke("Hi").text == "done", "the next call knows nothing of it"
