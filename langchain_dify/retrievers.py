@@ -102,7 +102,7 @@ class DifyRetriever(Connection, BaseRetriever):
             raise InvalidArgument(f"a search has no {', '.join(unknown)}; there are: {', '.join(_PER_CALL)}")
         wanted = {name: told.get(name, getattr(self, name)) for name in _PER_CALL}
         k, condition = wanted["k"], wanted["filter"]
-        if k is not None and not (isinstance(k, int) and k >= 1):
+        if k is not None and not (isinstance(k, int) and not isinstance(k, bool) and k >= 1):
             raise InvalidArgument(f"k must be a number from 1, not {k!r}")
         options = SearchOptions(
             top_k=k,

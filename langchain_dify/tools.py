@@ -45,10 +45,11 @@ class AnyInputs(BaseModel):
     inputs: dict[str, Any] = Field(default_factory=dict, description="The app's variables by name.")
 
 
-class AnyQuestion(AnyInputs):
-    """What a chat app is asked, when no schema of its variables is given."""
+class AnyQuestion(BaseModel):
+    """What a chat app is asked, when no schema of its variables is given. The question comes first: a text alone is it."""
 
     query: str = Field(description="What to ask or tell the app")
+    inputs: dict[str, Any] = Field(default_factory=dict, description="The app's variables by name.")
 
 
 class AppTool(Connection, BaseTool):

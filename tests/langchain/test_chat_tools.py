@@ -266,3 +266,12 @@ def test_completion_apps_are_no_tools(serve: Serve) -> None:
     served = serve()
     with pytest.raises(InvalidArgument, match="completion"):
         DifyToolkit.from_apps([served.connection("completion")])
+
+
+def test_a_text_alone_is_the_question(serve: Serve) -> None:
+    """Also without a schema of the app's form."""
+    served = serve(mode="chat")
+    connection = served.connection(next(app.name for app in served.server.apps if app.mode == "chat"))
+    tool = served.keep(DifyChatTool(**connection, name="ask", description="Answers."))
+    tool.invoke("Hello there")
+    assert served.bodies()[-1]["query"] == "Hello there"

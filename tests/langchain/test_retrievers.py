@@ -99,6 +99,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"top_k": 3}, "no top_k; there are: k, search_method"),
     ({"k": 0}, "k must be"),
     ({"k": "many"}, "k must be"),
+    ({"k": True}, "k must be"),
     ({"search_method": "magic"}, "search_method"),
     ({"filter": {"conditions": [{"name": "year", "comparison_operator": ">=", "value": 1}]}}, "Dify writes ≥"),
 ]
