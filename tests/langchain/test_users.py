@@ -212,7 +212,7 @@ def test_arguments_of_a_wrong_type_are_refused(serve: Serve, kind: str, wrong: A
     with pytest.raises(InvalidArgument):
         model.invoke("Hi", **wrong)
     with pytest.raises(InvalidArgument):
-        [*model.stream("Hi", **wrong)]
+        list(model.stream("Hi", **wrong))
     assert served.bodies() == []
 
 
