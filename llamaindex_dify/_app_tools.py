@@ -190,7 +190,7 @@ class AppTool(FunctionTool):
         try:
             arguments = self._arguments(args, kwargs)
             run: Run = self._start(self._clients.sync, self._request(arguments))
-            with StepTracer() as see, run:
+            with StepTracer().of(run) as see, run:
                 for item in run.items():
                     see(item)
             output = output_of(self.metadata.get_name(), arguments, self._told(run.result), files=self._return_files)
@@ -223,7 +223,7 @@ class AppTool(FunctionTool):
         conversation_id = ""
 
         async def follow(run: AsyncRun) -> RunResult:
-            with StepTracer() as see:
+            with StepTracer().of(run) as see:
                 async with run:
                     async for item in run.items():
                         see(item)

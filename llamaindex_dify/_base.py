@@ -17,6 +17,7 @@ from dify_integrations.settings import Timeouts
 
 from ._answers import Citations, OnReplace
 from ._function_calling import PromptedFunctionCalling
+from ._telling import TracePayloads
 
 if TYPE_CHECKING:
     from dify_integrations import AsyncDify, Dify
@@ -50,6 +51,7 @@ class DifyApp(PromptedFunctionCalling):
     )
     citations: Citations = Field(default="kwargs", description="`blocks` puts passages into the message as blocks too.")
     split_thinking: bool = Field(default=True, description="Take <think> inside answers for thinking.")
+    trace_payloads: TracePayloads = Field(default="truncated", description="What tracers see of inputs and outputs of steps.")
     timeout: float | None = Field(default=None, description="Seconds without a sign of life; None is Dify's default.")
     max_retries: int = Field(default=2, ge=0, description="For calls that surely did not start.")
 

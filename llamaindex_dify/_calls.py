@@ -76,7 +76,7 @@ class Call:
         self._app = app_fingerprint(llm.clients.settings, self._user)
         self._inputs = {**llm.inputs, **self._options.inputs}
         self.clients = llm.clients.timed(self._options.timeout)
-        self.tracer = StepTracer()
+        self.tracer = StepTracer(llm.trace_payloads, llm.callback_manager)
         self._shown = watcher()
         self.demanding = offer is not None and offer.demanding
         self._say(self._parts(messages))

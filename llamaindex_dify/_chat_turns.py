@@ -23,8 +23,9 @@ from dify_integrations.errors import InvalidArgument
 from ._answers import about
 from ._mapping import nodes_of_documents
 from ._one_at_a_time import OneAtATime
+from ._telling import dispatcher
 from ._tool_outputs import used_by_the_app
-from ._tracing import dispatcher, somebody_listens
+from ._tracing import somebody_listens
 from ._watching import watching
 
 if TYPE_CHECKING:

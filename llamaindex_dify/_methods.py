@@ -69,7 +69,7 @@ class DifyLLM(DifyApp):
         with call.turn():
             call.ask()
             run = call.sent(self._run(call.clients, call.begin()))
-            with call.tracer as see, suppress(RunStopped), run:
+            with call.tracer.of(run) as see, suppress(RunStopped), run:
                 for item in run.items():
                     see(item)
                     call.answer.take(item)
@@ -86,7 +86,7 @@ class DifyLLM(DifyApp):
         with call.turn():
             await call.aask()
             run = call.sent(await self._arun(call.clients, call.begin()))
-            with call.tracer as see, suppress(RunStopped):
+            with call.tracer.of(run) as see, suppress(RunStopped):
                 async with run:
                     async for item in run.items():
                         see(item)
@@ -113,7 +113,7 @@ class DifyLLM(DifyApp):
             call.ask()
             run = call.sent(self._run(call.clients, call.begin()))
             answer = call.answer
-            with call.tracer as see, suppress(RunStopped), run:
+            with call.tracer.of(run) as see, suppress(RunStopped), run:
                 for item in run.items():
                     see(item)
                     if answer.take(item):
@@ -139,7 +139,7 @@ class DifyLLM(DifyApp):
             await call.aask()
             run = call.sent(await self._arun(call.clients, call.begin()))
             answer = call.answer
-            with call.tracer as see, suppress(RunStopped):
+            with call.tracer.of(run) as see, suppress(RunStopped):
                 async with run:
                     async for item in run.items():
                         see(item)

@@ -8,81 +8,85 @@ is read by a generator long after the call has returned.
 from __future__ import annotations
 
 import inspect
-import json
 import re
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from llama_index.core.instrumentation.events.agent import AgentToolCallEvent
-from llama_index.core.instrumentation.events.retrieval import RetrievalEndEvent, RetrievalStartEvent
-from llama_index.core.tools import ToolMetadata
-from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.event_handlers import NullEventHandler
 from llama_index_instrumentation.span import active_span_id
 from llama_index_instrumentation.span_handlers import NullSpanHandler
 
-from dify_integrations.bridge.steps import is_failure, payload, role_of
+from dify_integrations.bridge.steps import is_failure
 from dify_integrations.errors import RunFailed
-from dify_integrations.runs.items import Paused, StepFinished, StepStarted, StepUpdated, TextReplaced
+from dify_integrations.runs.items import FileOut, Paused, StepFinished, StepStarted, StepUpdated, TextReplaced
 
-from . import events
-from ._mapping import nodes_of_documents
+from ._callbacks import TOLD, StepCallbacks
+from ._telling import Teller, dispatcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
 
+    from llama_index.core.callbacks import CallbackManager
     from llama_index_instrumentation.dispatcher import Dispatcher
+    from typing_extensions import Self
 
+    from dify_integrations import AsyncRun, Run
     from dify_integrations.runs.items import Item, Step
 
-dispatcher: Dispatcher = get_dispatcher(__name__)
+    from ._telling import TracePayloads
 
 _SPANNED = {"node": "Node", "iteration": "Iteration", "loop": "Loop", "tool": "Tool", "retrieval": "Retrieval"}
-_STARTED: dict[str, type[events.DifyStepEvent]] = {
-    "run": events.DifyWorkflowStartedEvent,
-    "node": events.DifyNodeStartedEvent,
-    "tool": events.DifyNodeStartedEvent,
-    "retrieval": events.DifyNodeStartedEvent,
-    "iteration": events.DifyIterationEvent,
-    "loop": events.DifyIterationEvent,
-}
-_FINISHED: dict[str, type[events.DifyStepEvent]] = {
-    **_STARTED,
-    "run": events.DifyWorkflowFinishedEvent,
-    "node": events.DifyNodeFinishedEvent,
-    "tool": events.DifyNodeFinishedEvent,
-    "retrieval": events.DifyNodeFinishedEvent,
-    "thought": events.DifyAgentThoughtEvent,
-    "log": events.DifyAgentLogEvent,
-}
-_UPDATED: dict[str, type[events.DifyStepEvent]] = {
-    "retry": events.DifyNodeRetryEvent,
-    "next": events.DifyIterationEvent,
-    "log": events.DifyAgentLogEvent,
-}
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    id: str
+@dataclass(slots=True)
+class _Open:
+    """A step that goes on.
+
+    Attributes:
+        step: As it started.
+        context: Its own; everything about it is told inside.
+        span_id: Of its span, or of the nearest above it when it has none.
+        bound: What its span shows as input; `None` when it has no span.
+        event_id: By which callbacks know it.
+    """
+
+    step: Step
     context: Context
-    bound: inspect.BoundArguments
+    span_id: str | None
+    bound: inspect.BoundArguments | None = None
+    event_id: str | None = None
 
 
 class StepTracer:
-    """Follows the items of one run. Make it in the frame of the call, use it with `with` where the run is read."""
+    """Follows the items of one run. Make it in the frame of the call, use it with `with` where the run is read.
 
-    def __init__(self) -> None:
-        self._listening = somebody_listens()
+    Args:
+        payloads: How much of inputs, outputs and texts is shown: nothing, the first 4096 characters, or all.
+        callbacks: Its handlers are told besides.
+    """
+
+    def __init__(self, payloads: TracePayloads = "truncated", callbacks: CallbackManager | None = None) -> None:
+        told = callbacks is not None and bool(callbacks.handlers)
+        self._listening = told or somebody_listens()
         if not self._listening:
             return
+        self._teller = Teller(payloads)
+        self._callbacks = StepCallbacks(callbacks, self._teller.shown) if callbacks is not None and told else None
         self._caller = active_span_id.get()
         self._base = copy_context()
-        self._spans: dict[str, _Span] = {}
+        self._open: dict[str, _Open] = {}
         self._parents: dict[str, str | None] = {}
+        self._run: Run | AsyncRun | None = None
+        self._ids: Mapping[str, str] = {}
+
+    def of(self, run: Run | AsyncRun) -> Self:
+        """Name this run in the tags of the spans."""
+        if self._listening:
+            self._run, self._ids = run, {}
+        return self
 
     def __enter__(self) -> Callable[[Item], None]:
         return self._see if self._listening else _ignore
@@ -90,79 +94,92 @@ class StepTracer:
     def __exit__(self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None) -> None:
         # Whatever is still open here was left early: the run itself ends every step it began.
         if self._listening:
-            for step_id in reversed(list(self._spans)):
-                self._drop(self._spans.pop(step_id), exc or RunFailed("the run was left before its end"))
+            error = exc if isinstance(exc, Exception) else RunFailed("the run was left before its end")
+            while self._open:
+                _, left = self._open.popitem()
+                self._close(left, left.step, error)
 
     def _see(self, item: Item) -> None:
         handler = _HANDLERS.get(item.__class__)
         if handler is not None:
             handler(self, item)
 
-    # -- steps
+    # -- items
 
     def _started(self, item: StepStarted) -> None:
         step = item.step
         self._parents[step.id] = step.parent_id
-        if step.kind in _SPANNED:
+        if step.kind in TOLD:
             self._enter(step)
-        context = self._context_of(step.id)
-        context.run(_tell, _STARTED.get(step.kind), step)
-        if step.kind == "tool":
-            context.run(_tell_tool_call, step)
+        self._context_of(step.id).run(self._teller.started, step)
 
     def _updated(self, item: StepUpdated) -> None:
-        self._context_of(item.step.id).run(_tell, _UPDATED.get(item.what), item.step)
+        self._context_of(item.step.id).run(self._teller.updated, item)
 
     def _finished(self, item: StepFinished) -> None:
         step = item.step
-        context = self._context_of(step.id)
-        if role_of(step) == "retriever":
-            context.run(_tell_retrieval, step)
-        if step.kind == "node" and step.type == "tool":
-            context.run(_tell_tool_call, step)
-        context.run(_tell, _FINISHED.get(step.kind), step)
-        span = self._spans.pop(step.id, None)
-        if span is not None and is_failure(step):
-            self._drop(span, RunFailed(step.error or f"the step is {step.status}"))
-        elif span is not None:
-            context.run(dispatcher.span_exit, id_=span.id, bound_args=span.bound, result=payload(step.outputs))
+        self._context_of(step.id).run(self._teller.finished, step)
+        ended = self._open.pop(step.id, None)
+        if ended is not None:
+            self._close(ended, step, RunFailed(step.error or f"the step is {step.status}") if is_failure(step) else None)
 
     def _replaced(self, item: TextReplaced) -> None:
-        self._base.run(lambda: dispatcher.event(events.DifyMessageReplacedEvent(text=item.text, reason=item.reason)))
+        self._base.run(self._teller.replaced, item)
+
+    def _file(self, item: FileOut) -> None:
+        self._base.run(self._teller.file, item)
 
     def _paused(self, item: Paused) -> None:
-        titles = [form.node_title for form in item.forms]
-        run_id = item.workflow_run_id
-        self._base.run(lambda: dispatcher.event(events.DifyRunPausedEvent(workflow_run_id=run_id, nodes=titles)))
+        self._base.run(self._teller.paused, item)
 
     # -- spans
 
     def _enter(self, step: Step) -> None:
         parent = self._ancestor(step.parent_id)
         context = (parent.context if parent else self._base).run(copy_context)
-        span_id = f"Dify{_SPANNED[step.kind]}.{_camel(step.type or step.title)}-{uuid4()}"
-        bound = _SIGNATURE.bind(inputs=payload(step.inputs))
-        self._spans[step.id] = _Span(span_id, context, bound)
-        context.run(active_span_id.set, span_id)
-        context.run(
-            dispatcher.span_enter,
-            id_=span_id,
-            bound_args=bound,
-            parent_id=parent.id if parent else self._caller,
-            tags=_tags(step),
-        )
+        above = parent.span_id if parent else self._caller
+        opened = self._open[step.id] = _Open(step, context, above)
+        if step.kind in _SPANNED:
+            opened.span_id = f"Dify{_SPANNED[step.kind]}.{_camel(step.type or step.title)}-{uuid4()}"
+            opened.bound = _SIGNATURE.bind(inputs=self._teller.shown(step.inputs))
+            context.run(active_span_id.set, opened.span_id)
+            context.run(dispatcher.span_enter, id_=opened.span_id, bound_args=opened.bound, parent_id=above, tags=self._tags(step))
+        if self._callbacks is not None:
+            opened.event_id = context.run(self._callbacks.start, step)
 
-    def _drop(self, span: _Span, error: BaseException) -> None:
-        span.context.run(dispatcher.span_drop, id_=span.id, bound_args=span.bound, err=error)
+    def _close(self, opened: _Open, step: Step, error: Exception | None) -> None:
+        run = opened.context.run
+        if opened.event_id is not None and self._callbacks is not None:
+            run(self._callbacks.end, step, opened.event_id, error)
+        if opened.bound is None or opened.span_id is None:
+            return
+        if error is not None:
+            run(dispatcher.span_drop, id_=opened.span_id, bound_args=opened.bound, err=error)
+        else:
+            result = self._teller.shown(step.outputs)
+            run(dispatcher.span_exit, id_=opened.span_id, bound_args=opened.bound, result=result)
 
-    def _ancestor(self, step_id: str | None) -> _Span | None:
-        while step_id is not None and step_id not in self._spans:
+    def _ancestor(self, step_id: str | None) -> _Open | None:
+        while step_id is not None and step_id not in self._open:
             step_id = self._parents.get(step_id)
-        return self._spans[step_id] if step_id is not None else None
+        return self._open[step_id] if step_id is not None else None
 
     def _context_of(self, step_id: str) -> Context:
-        span = self._ancestor(step_id)
-        return span.context if span else self._base
+        opened = self._ancestor(step_id)
+        return opened.context if opened else self._base
+
+    def _tags(self, step: Step) -> dict[str, Any]:
+        if not self._ids and self._run is not None:
+            self._ids = self._run.result.ids
+        tags = {
+            "dify.node.id": step.node_id or step.id,
+            "dify.node.type": step.type or step.kind,
+            "dify.node.title": step.title,
+            "dify.node.index": step.index,
+            "dify.workflow_run_id": self._ids.get("workflow_run_id"),
+            "dify.task_id": self._ids.get("task_id"),
+        }
+        return {name: value for name, value in tags.items() if value not in (None, "")}
 
 
 _HANDLERS: dict[type[Any], Callable[[StepTracer, Any], None]] = {
@@ -170,6 +187,7 @@ _HANDLERS: dict[type[Any], Callable[[StepTracer, Any], None]] = {
     StepUpdated: StepTracer._updated,
     StepFinished: StepTracer._finished,
     TextReplaced: StepTracer._replaced,
+    FileOut: StepTracer._file,
     Paused: StepTracer._paused,
 }
 
@@ -197,52 +215,5 @@ def _shown(inputs: Any) -> None:
 _SIGNATURE = inspect.signature(_shown)
 
 
-def _tags(step: Step) -> dict[str, Any]:
-    tags = {
-        "dify.node.id": step.node_id or step.id,
-        "dify.node.type": step.type or step.kind,
-        "dify.node.title": step.title,
-        "dify.node.index": step.index,
-    }
-    return {name: value for name, value in tags.items() if value not in (None, "")}
-
-
 def _camel(text: str) -> str:
     return "".join(word.capitalize() for word in re.findall(r"[A-Za-z0-9]+", text)) or "Step"
-
-
-# -- told inside a step's context, so that the event carries the step's span
-
-
-def _tell(event: type[events.DifyStepEvent] | None, step: Step) -> None:
-    if event is None:
-        return
-    dispatcher.event(
-        event(
-            step_id=step.id,
-            parent_id=step.parent_id,
-            kind=step.kind,
-            type=step.type,
-            title=step.title,
-            status=step.status,
-            index=step.index,
-            error=step.error,
-            elapsed_s=step.elapsed_s,
-            inputs=payload(step.inputs),
-            outputs=payload(step.outputs),
-        )
-    )
-
-
-def _tell_tool_call(step: Step) -> None:
-    arguments = step.inputs if isinstance(step.inputs, str) else json.dumps(step.inputs or {}, ensure_ascii=False)
-    tool = ToolMetadata(description=step.title, name=step.title or step.type)
-    dispatcher.event(AgentToolCallEvent(arguments=str(payload(arguments)), tool=tool))
-
-
-def _tell_retrieval(step: Step) -> None:
-    inputs = step.inputs if isinstance(step.inputs, dict) else {}
-    query = str(inputs.get("query") or "")
-    found = step.outputs.get("result") if isinstance(step.outputs, dict) else step.outputs
-    dispatcher.event(RetrievalStartEvent(str_or_query_bundle=query))
-    dispatcher.event(RetrievalEndEvent(str_or_query_bundle=query, nodes=nodes_of_documents(found)))

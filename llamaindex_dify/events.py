@@ -30,7 +30,7 @@ class DifyStepEvent(DifyInstrumentationEvent):
         index: Round of an iteration or loop, retry number, position of a thought.
         error: Why it failed.
         elapsed_s: Seconds by the server's clock.
-        inputs, outputs: Cut to 4096 characters.
+        inputs, outputs: Cut to 4096 characters, or as `trace_payloads` says.
     """
 
     step_id: str
@@ -88,6 +88,22 @@ class DifyMessageReplacedEvent(DifyInstrumentationEvent):
 
     text: str
     reason: str = ""
+
+
+class DifyMessageFileEvent(DifyInstrumentationEvent):
+    """The run produced a file. Its address is signed and therefore not told.
+
+    Attributes:
+        file_id: Its id, `""` when the server gives none.
+        type: `image`, `document`, `audio`, `video` or `custom`.
+        filename, mime_type, size: As far as known; size in bytes.
+    """
+
+    file_id: str
+    type: str
+    filename: str = ""
+    mime_type: str = ""
+    size: int | None = None
 
 
 class DifyRunPausedEvent(DifyInstrumentationEvent):

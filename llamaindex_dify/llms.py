@@ -60,7 +60,9 @@ class DifyChatLLM(DifyLLM):
         max_retries: How often a call that surely did not start is sent again.
         kwargs: Fields of every LlamaIndex LLM, such as `callback_manager` and `system_prompt`; `on_fork`, what `auto` does
             with an edited or repeated turn (`stateless`: say the history in a new conversation, or `raise`); `verify_tip`,
-            whether to ask Dify before continuing if the history is complete (by default when this process cannot tell).
+            whether to ask Dify before continuing if the history is complete (by default when this process cannot tell);
+            `trace_payloads`, what tracers see of the inputs and outputs of nodes and tools: `none`, their first 4096
+            characters (`truncated`), or `full`.
 
     Examples:
         ```python

@@ -20,7 +20,7 @@ from dify_integrations.settings import Timeouts
 
 from ._filters import FieldType, Filters, as_dify, known_types, refuse_unknown
 from ._mapping import node_of
-from ._tracing import dispatcher
+from ._telling import dispatcher
 from .events import DifyQueryTruncatedEvent
 
 if TYPE_CHECKING:

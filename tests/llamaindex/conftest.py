@@ -48,8 +48,11 @@ class Served:
         return [request.json for request in self.server.requests if request.method == "POST" and "stop" not in request.path]
 
 
+Serve = Callable[..., Served]
+
+
 @pytest.fixture
-def serve() -> Iterator[Callable[..., Served]]:
+def serve() -> Iterator[Serve]:
     """Start a server with one scripted app."""
     with ExitStack() as stack:
 

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import threading
-from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from llama_index.core.llms import ChatMessage
-from llama_index_instrumentation.span import active_span_id
 
-from dify_integrations import RunFailed
-from dify_integrations.local import App, Dataset, Gate, Iteration, LocalDify, Node, Pause, Replace, Retry, Say, Text, Tool, Turn
+from dify_integrations.local import App, Dataset, File, Iteration, LocalDify, Node, Pause, Replace, Retry, Say, Text, Tool, Turn
 from llamaindex_dify import DifyChatLLM
-
-HELLO = [ChatMessage(role="user", content="Hello")]
-Serve = Callable[..., Any]
+from tests.llamaindex.conftest import Serve, Told
+from tests.llamaindex.trees import HELLO
 
 FLOW: list[Say] = [
     Node("start", "Start"),
@@ -26,54 +18,13 @@ FLOW: list[Say] = [
     Node("llm", "LLM", inside=[Text("hi"), Text(" there")]),
     Node("answer", "Answer"),
 ]
-CHILDREN = {
-    ("DifyNode.Start", 1),
-    ("DifyIteration.Iteration", 1),
-    ("DifyNode.Llm", 1),
-    ("DifyNode.Answer", 1),
-}
 
 
 def flow(_: Turn) -> list[Say]:
     return FLOW
 
 
-async def drain(stream: Any) -> None:
-    async for _ in await stream:
-        pass
-
-
-CALLS: dict[str, Callable[[DifyChatLLM], Any]] = {
-    "chat": lambda llm: llm.chat(HELLO),
-    "stream_chat": lambda llm: list(llm.stream_chat(HELLO)),
-    "complete": lambda llm: llm.complete("Hello"),
-    "stream_complete": lambda llm: list(llm.stream_complete("Hello")),
-    "achat": lambda llm: asyncio.run(llm.achat(HELLO)),
-    "astream_chat": lambda llm: asyncio.run(drain(llm.astream_chat(HELLO))),
-    "acomplete": lambda llm: asyncio.run(llm.acomplete("Hello")),
-    "astream_complete": lambda llm: asyncio.run(drain(llm.astream_complete("Hello"))),
-}
-
-
-@pytest.mark.parametrize("method", CALLS)
-def test_steps_are_spans_below_the_call(serve: Serve, told: Any, method: str) -> None:
-    """One LLM span and one start and end event for each call; nodes below it, iteration's children below the iteration."""
-    CALLS[method](serve(flow, "advanced-chat").llm())
-    (span,) = [span for span in told.ended if span.id_.startswith("DifyChatLLM.")]
-    assert span.id_.startswith(f"DifyChatLLM.{method}-")
-    children = [one.id_.split("-")[0] for one in told.ended if one.parent_id == span.id_]
-    assert set(Counter(children).items()) == CHILDREN
-    assert ("DifyIteration.Iteration", "DifyNode.Code") in told.tree()
-    assert told.spans.open_spans == {}
-    assert told.spans.dropped_spans == []
-    kind = "Chat" if "chat" in method else "Completion"
-    counted = Counter(told.names())
-    assert (counted[f"LLM{kind}StartEvent"], counted[f"LLM{kind}EndEvent"]) == (1, 1)
-    assert not [name for name in counted if name.startswith("LLM") and kind not in name]
-    assert active_span_id.get() is None
-
-
-def test_step_events_carry_the_span_of_their_step(serve: Serve, told: Any) -> None:
+def test_step_events_carry_the_span_of_their_step(serve: Serve, told: Told) -> None:
     """So that tracers hang them where they belong."""
     serve(flow, "advanced-chat").llm().chat(HELLO)
     started = told.of("DifyNodeStartedEvent")
@@ -86,49 +37,7 @@ def test_step_events_carry_the_span_of_their_step(serve: Serve, told: Any) -> No
     json.dumps([event.model_dump(mode="json") for event in told.events if event.class_name().startswith("Dify")])
 
 
-def test_a_second_call_is_a_root_of_its_own(serve: Serve, told: Any) -> None:
-    """Streams that are read after the call must not leave their span behind."""
-    llm = serve(flow, "advanced-chat").llm()
-    for _ in range(2):
-        list(llm.stream_chat(HELLO))
-    roots = [span for span in told.ended if span.id_.startswith("DifyChatLLM.")]
-    assert [root.parent_id for root in roots] == [None, None]
-
-
-def test_concurrent_streams_do_not_mix(serve: Serve, told: Any) -> None:
-    llm = serve(flow, "advanced-chat").llm()
-
-    async def all_at_once() -> None:
-        await asyncio.gather(*(drain(llm.astream_chat(HELLO)) for _ in range(10)))
-
-    asyncio.run(all_at_once())
-    calls = [span.id_ for span in told.ended if span.id_.startswith("DifyChatLLM.")]
-    for call in calls:
-        assert len([span for span in told.ended if span.parent_id == call]) == len(CHILDREN)
-    assert told.spans.open_spans == {}
-
-
-def test_a_failed_node_drops_its_span(serve: Serve, told: Any) -> None:
-    script = [Node("start", "Start"), Node("code", "Code", status="failed", error="boom")]
-    with pytest.raises(RunFailed):
-        serve(lambda _: script, "advanced-chat").llm().chat(HELLO)
-    (dropped,) = [span for span in told.spans.dropped_spans if span.id_.startswith("DifyNode.")]
-    assert "boom" in dropped.metadata["error"]
-    assert told.spans.open_spans == {}
-
-
-def test_leaving_a_stream_closes_its_spans(serve: Serve, told: Any) -> None:
-    gate = threading.Event()
-    script = [Node("llm", "LLM", inside=[Text("one"), Gate(gate), Text("two")])]
-    stream = serve(lambda _: script, "advanced-chat").llm().stream_chat(HELLO)
-    next(stream)
-    assert [one.split("-")[0] for one in told.spans.open_spans] == ["DifyNode.Llm"]
-    stream.close()
-    assert told.spans.open_spans == {}
-    assert [span.id_.split("-")[0] for span in told.spans.dropped_spans] == ["DifyNode.Llm"]
-
-
-def test_tools_of_the_apps_agent_are_spans_and_tool_events(serve: Serve, told: Any) -> None:
+def test_tools_of_the_apps_agent_are_spans_and_tool_events(serve: Serve, told: Told) -> None:
     serve(lambda _: [Tool("clock", {"zone": "UTC"}, "noon"), Text("noon")], "agent-chat").llm().chat(HELLO)
     assert ("DifyChatLLM.chat", "DifyTool.Clock") in told.tree()
     (called,) = told.of("AgentToolCallEvent")
@@ -137,7 +46,7 @@ def test_tools_of_the_apps_agent_are_spans_and_tool_events(serve: Serve, told: A
 
 
 @pytest.mark.parametrize("mode", ["advanced-chat", "chat"])
-def test_retrieval_of_the_app_is_retrieval_to_tracers(told: Any, mode: str) -> None:
+def test_retrieval_of_the_app_is_retrieval_to_tracers(told: Told, mode: str) -> None:
     """Told by a node, or only by what the answer cites."""
     dataset = Dataset("Shop", {"refunds.txt": "Refunds are possible within 30 days."})
     with LocalDify([App("app", mode, datasets=[dataset])]) as server:
@@ -148,7 +57,7 @@ def test_retrieval_of_the_app_is_retrieval_to_tracers(told: Any, mode: str) -> N
     assert found.span_id.startswith(("DifyNode.KnowledgeRetrieval", "DifyRetrieval."))
 
 
-def test_retries_replacements_and_pauses_are_told(serve: Serve, told: Any) -> None:
+def test_retries_replacements_and_pauses_are_told(serve: Serve, told: Told) -> None:
     script = [Node("code", "Code", inside=[Retry("busy")]), Text("bad"), Replace("good"), Pause("Agree?", title="Boss")]
     serve(lambda _: script, "advanced-chat").llm().chat(HELLO)
     assert told.of("DifyNodeRetryEvent")[0].error == "busy"
@@ -156,11 +65,50 @@ def test_retries_replacements_and_pauses_are_told(serve: Serve, told: Any) -> No
     assert told.of("DifyRunPausedEvent")[0].nodes == ["Boss"]
 
 
-def test_big_payloads_are_cut(serve: Serve, told: Any) -> None:
-    script = [Node("code", "Code", {"x": "y" * 10_000}, {"z": "y" * 10_000})]
-    serve(lambda _: script, "advanced-chat").llm().chat(HELLO)
+@pytest.mark.parametrize("kind", ["none", "truncated", "full"])
+def test_as_much_as_trace_payloads_says(serve: Serve, told: Told, kind: Any) -> None:
+    """Of inputs, outputs and replaced texts: nothing, their beginning, or everything."""
+    long = "y" * 10_000
+    script = [Node("code", "Code", {"x": long}, {"z": long}), Text("bad"), Replace(long)]
+    serve(lambda _: script, "advanced-chat").llm(trace_payloads=kind).chat(HELLO)
     (finished,) = [event for event in told.of("DifyNodeFinishedEvent") if event.type == "code"]
-    assert len(finished.outputs) < 5_000
+    (replaced,) = told.of("DifyMessageReplacedEvent")
+    if kind == "full":
+        assert (finished.inputs, finished.outputs, replaced.text) == ({"x": long}, {"z": long}, long)
+    elif kind == "none":
+        assert (finished.inputs, finished.outputs, replaced.text) == (None, None, "")
+        assert "yyy" not in repr([event for event in told.events if event.class_name().startswith("Dify")])
+    else:
+        assert [len(str(one)) < 5_000 for one in (finished.inputs, finished.outputs, replaced.text)] == [True] * 3
+        assert finished.outputs.startswith('{"z": "yyy')
+
+
+@pytest.mark.parametrize("kind", ["none", "truncated"])
+def test_retrieved_texts_are_payloads_too(told: Told, kind: Any) -> None:
+    dataset = Dataset("Shop", {"refunds.txt": "Refunds are possible within 30 days."})
+    with LocalDify([App("app", "advanced-chat", datasets=[dataset])]) as server:
+        llm = DifyChatLLM(api_key=server.app("app").api_key, base_url=server.base_url, user="ada", trace_payloads=kind)
+        llm.complete("When are refunds possible?")
+    (found,) = told.of("RetrievalEndEvent")
+    assert bool(found.nodes[0].node.get_content()) == bool(found.str_or_query_bundle) == (kind != "none")
+
+
+def test_files_are_told_without_their_address(serve: Serve, told: Told) -> None:
+    """Whoever reads a trace must not be able to fetch them: the address is signed."""
+    serve(lambda _: [Tool("draw", {}, "done", files=[File("/files/cat.png?sign=secret")]), Text("a cat")], "agent-chat").llm().chat(
+        HELLO
+    )
+    (file,) = told.of("DifyMessageFileEvent")
+    assert (file.type, file.span_id.split("-")[0]) == ("image", "DifyChatLLM.chat")
+    assert "secret" not in repr(told.of("DifyMessageFileEvent"))
+
+
+def test_every_event_is_json(serve: Serve, told: Told) -> None:
+    for script, mode in ((FLOW, "advanced-chat"), ([Tool("clock", {}, "noon"), Text("noon")], "agent-chat")):
+        serve(lambda _, script=script: script, mode).llm().chat(HELLO)
+    ours = [event for event in told.events if event.class_name().startswith("Dify")]
+    assert {event.class_name() for event in ours} >= {"DifyWorkflowStartedEvent", "DifyIterationEvent", "DifyAgentThoughtEvent"}
+    assert json.loads(json.dumps([event.model_dump(mode="json") for event in ours]))
 
 
 def test_nothing_is_made_when_nobody_listens(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
