@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
-from pydantic import ValidationError
 
 from dify_integrations.bridge.indexing import field_types as types_of
 from dify_integrations.errors import InvalidArgument
@@ -62,11 +61,7 @@ def as_dify(filters: Filters | None, field_types: Mapping[str, FieldType]) -> Di
     """
     if isinstance(filters, MetadataFilters):
         return dify_filter(filters, field_types)
-    try:
-        return DifyFilter.model_validate(filters) if isinstance(filters, dict) else filters
-    except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise InvalidArgument(f"not a filter of Dify's: {told}") from None
+    return DifyFilter.model_validate(filters) if isinstance(filters, dict) else filters
 
 
 def known_types(bases: Sequence[MetadataFields]) -> dict[str, FieldType]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
-from pydantic import ValidationError
 
 from dify_integrations.bridge.clients import Clients
 from dify_integrations.bridge.flows import Call, Flow, adriven, driven
@@ -118,7 +117,8 @@ class DifyRetriever(BaseRetriever):
         self._field_types: dict[str, FieldType] = dict(field_types or {})
         self._unchecked = filters if validate_filters else None
         condition = None if validate_filters else as_dify(filters, self._field_types)
-        self._wanted = replace(_complete(options), metadata_filter=condition)
+        self._wanted = replace(options, metadata_filter=condition)
+        retrieval_model(self._wanted, None)  # refuses what Dify does not know, before anything is sent
         self._granularity: Granularity = node_granularity
         self._on_long_query: OnLongQuery = on_long_query
         self._on_dataset_error: OnDatasetError = on_dataset_error
@@ -193,13 +193,3 @@ def _named(dataset_id: str | Sequence[str]) -> tuple[str, ...]:
 
 def _metadata_fields(dataset_id: str) -> Call:
     return lambda datasets: datasets.metadata.list(dataset_id)
-
-
-def _complete(options: SearchOptions) -> SearchOptions:
-    """The same, after what Dify does not know was refused."""
-    try:
-        retrieval_model(options, None)
-    except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise InvalidArgument(f"search settings: {told}") from None
-    return options

@@ -145,6 +145,12 @@ class SearchOptions:
     reranking_enable: bool | None = None
     metadata_filter: MetadataFilter | None = None
 
+    def __post_init__(self) -> None:
+        if self.top_k is not None and not (isinstance(self.top_k, int) and self.top_k >= 1):
+            raise InvalidArgument(f"the number of passages must be a whole number from 1, not {self.top_k!r}")
+        if self.score_threshold is not None and not 0 <= self.score_threshold <= 1:
+            raise InvalidArgument(f"score_threshold must be from 0 to 1, not {self.score_threshold!r}")
+
     @property
     def is_empty(self) -> bool:
         """Whether the saved settings are to be used as they are."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from llama_index.core.vector_stores.types import FilterCondition, FilterOperator, MetadataFilter, MetadataFilters
 
+from dify_integrations import InvalidArgument
+from llamaindex_dify import DifyCondition, DifyFilter
 from llamaindex_dify._filters import FieldType, dify_filter
+from tests.llamaindex.library import Library
 
 Op = FilterOperator
 VALUES: dict[str, Any] = {"string": "x", "number": 3, "time": 1_700_000_000}
@@ -37,7 +41,7 @@ def types(kind: str) -> dict[str, FieldType]:
 
 @pytest.mark.parametrize(("kind", "operator"), CELLS)
 def test_every_comparison_is_exact_or_refused(kind: str, operator: Op) -> None:
-    """A filter that is dropped in silence shows people what they must not see."""
+    """Check 10: each cell of the filters table; one that is dropped in silence shows people what they must not see."""
     expected = TABLE[kind].get(operator)
     if expected is None:
         with pytest.raises(ValueError, match=operator.name):
@@ -88,3 +92,85 @@ def test_times_are_numbers(kind: str, value: Any) -> None:
     """The server compares them as such and breaks on a date."""
     with pytest.raises(ValueError, match="'f'"):
         dify_filter(one(kind, Op.GT, value), types(kind))
+
+
+# -- in the retriever
+
+REFUSED: list[Any] = [
+    one("string", Op.TEXT_MATCH_INSENSITIVE),
+    one("number", Op.IN, [1, 2]),
+    MetadataFilters(filters=one("string", Op.EQ).filters, condition=FilterCondition.NOT),
+    {"conditions": [{"name": "f", "comparison_operator": ">=", "value": 1}]},
+    {"conditions": [{"name": "f", "comparison_operator": "is"}]},
+]
+
+
+@pytest.mark.parametrize("filters", REFUSED, ids=lambda each: type(each).__name__)
+def test_what_dify_cannot_express_is_refused_before_any_request(library: Library, filters: Any) -> None:
+    """Check 10: every unsupported combination raises `ValueError` before any request."""
+    for checked in (False, True):
+        with pytest.raises(InvalidArgument) as refusal:
+            library.retriever(filters=filters, validate_filters=checked).retrieve("refunds")
+        assert isinstance(refusal.value, ValueError)
+    assert library.asked == []
+
+
+def found(library: Library, filters: Any, **options: Any) -> set[str]:
+    retriever = library.retriever(filters=filters, **options)
+    nodes = retriever.retrieve("refunds shipping")
+    assert [node.node_id for node in asyncio.run(retriever.aretrieve("refunds shipping"))] == [node.node_id for node in nodes]
+    return {node.node.metadata["document_name"] for node in nodes}
+
+
+@pytest.mark.parametrize("checked", [False, True])
+def test_filters_of_every_kind_reach_dify(library: Library, checked: bool) -> None:
+    """Check 10: the enum's operators, and those it lacks through `DifyFilter` or a raw dict."""
+    wanted = {"refunds.txt"}
+    start = DifyCondition(name="topic", comparison_operator="start with", value="mon")
+    raw = {"logical_operator": "and", "conditions": [{"name": "topic", "comparison_operator": "not contains", "value": "parcel"}]}
+    year = MetadataFilters(filters=[MetadataFilter(key="year", value=2023, operator=Op.LTE)])
+    either = MetadataFilters(filters=[MetadataFilter(key="topic", value=["mon", "coins"], operator=Op.ANY)])
+    for filters in (DifyFilter(conditions=[start]), raw, year, either):
+        assert found(library, filters, validate_filters=checked) == wanted
+    assert library.requests("GET", "/metadata") == (4 if checked else 0)
+
+
+def test_a_number_told_to_be_a_string_is_compared_as_one() -> None:
+    (condition,) = dify_filter(one("number", Op.IN, [2023, 2024]), {"f": "string"}).conditions
+    assert (condition.comparison_operator, condition.value) == ("in", ["2023", "2024"])
+
+
+def test_validation_takes_the_types_from_dify(library: Library) -> None:
+    """Check 10: a time looks like a number, and a field that does not exist finds nothing."""
+    library.dify().datasets.metadata.create(library.shop.id, name="when", type="time")
+    retriever = library.retriever(filters=one("number", Op.GT), validate_filters=True)
+    with pytest.raises(InvalidArgument, match="no metadata field 'f'; there are: topic, when, year"):
+        retriever.retrieve("refunds")
+    time = MetadataFilters(filters=[MetadataFilter(key="when", value=1_700_000_000, operator=Op.GT)])
+    assert found(library, time, validate_filters=True) == set()
+    (condition,) = library.asked[-1]["retrieval_model"]["metadata_filtering_conditions"]["conditions"]
+    assert condition["comparison_operator"] == "after"
+    equal = MetadataFilters(filters=[MetadataFilter(key="when", value=1_700_000_000, operator=Op.EQ)])
+    with pytest.raises(InvalidArgument, match="time field 'when'"):
+        library.retriever(filters=equal, validate_filters=True).retrieve("refunds")
+    wrong = DifyFilter(conditions=[DifyCondition(name="topic", comparison_operator=">", value=3)])
+    with pytest.raises(InvalidArgument, match="string field 'topic' by '>'"):
+        library.retriever(filters=wrong, validate_filters=True).retrieve("refunds")
+
+
+def test_fields_of_several_bases_must_be_in_all_and_of_one_type(library: Library) -> None:
+    metadata = library.dify().datasets.metadata
+    year = MetadataFilters(filters=[MetadataFilter(key="year", value=2000, operator=Op.GT)])
+    with pytest.raises(InvalidArgument, match="no metadata field 'year'"):
+        library.retriever(library.shop, library.other, filters=year, validate_filters=True).retrieve("refunds")
+    metadata.create(library.other.id, name="year", type="string")
+    with pytest.raises(InvalidArgument, match="'year' has different types"):
+        library.retriever(library.shop, library.other, filters=year, validate_filters=True).retrieve("refunds")
+
+
+def test_built_in_fields_can_be_filtered_by_where_they_are_switched_on(library: Library) -> None:
+    named = DifyFilter(conditions=[DifyCondition(name="document_name", comparison_operator="is", value="refunds.txt")])
+    with pytest.raises(InvalidArgument, match="document_name"):
+        library.retriever(filters=named, validate_filters=True).retrieve("refunds")
+    library.dify().datasets.metadata.set_built_in(library.shop.id, "enable")
+    assert found(library, named, validate_filters=True) == {"refunds.txt"}

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from llama_index.core.schema import MetadataMode, NodeRelationship
-from llama_index.core.tools import RetrieverTool
 from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
 
 from dify_integrations import APIError, InvalidArgument
@@ -33,7 +32,7 @@ def test_nodes_show_where_they_are_from(library: Library) -> None:
 
 
 def test_nothing_set_asks_for_the_saved_settings(library: Library) -> None:
-    """A part of the settings would replace all of them."""
+    """Check 10: an untouched retriever sends no `retrieval_model`; a part of it would replace all of the settings."""
     both(library.retriever(), "refunds")
     assert [sorted(asked) for asked in library.asked] == [["query"], ["query"]]
     assert not [request for request in library.server.requests if request.method == "GET"]
@@ -79,6 +78,33 @@ def test_servers_that_cannot_tell_their_settings_get_complete_ones() -> None:
     assert {"search_method", "reranking_enable", "score_threshold_enabled"} <= set(made.asked[0]["retrieval_model"])
 
 
+def test_class_is_what_core_asks_for() -> None:
+    """Check 1: the retriever is a BaseRetriever, with asking of its own both ways."""
+    assert "BaseRetriever" in [each.__name__ for each in DifyRetriever.__mro__]
+    assert {"_retrieve", "_aretrieve"} <= set(vars(DifyRetriever))
+
+
+WRONG: list[Any] = [
+    ({"similarity_top_k": 0}, "whole number"),
+    ({"search_method": "magic"}, "search_method"),
+    ({"score_threshold": 2.0}, "from 0 to 1"),
+    ({"filters": {"filters": []}}, "condition"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "complaint"), WRONG, ids=str)
+def test_settings_that_dify_does_not_know_are_refused(library: Library, wrong: Any, complaint: str) -> None:
+    with pytest.raises(InvalidArgument, match=complaint):
+        library.retriever(**wrong)
+
+
+@pytest.mark.parametrize("query", ["", "  \n "])
+def test_an_empty_query_is_refused(library: Library, query: str) -> None:
+    with pytest.raises(InvalidArgument, match="non-empty"):
+        library.retriever().retrieve(query)
+    assert library.server.requests == []
+
+
 @pytest.mark.parametrize("ids", ["", [], ["a", ""]])
 def test_a_knowledge_base_must_be_named(ids: Any) -> None:
     with pytest.raises(InvalidArgument, match="dataset_id"):
@@ -87,10 +113,11 @@ def test_a_knowledge_base_must_be_named(ids: Any) -> None:
 
 # -- long queries
 
-LONG = "refunds " + "and so on " * 60
+LONG = "refunds " + "and so on " * 60  # 608 characters
 
 
 def test_a_long_query_is_cut_with_a_warning_and_an_event(library: Library, told: Any) -> None:
+    """Check 11: a query of 600 characters, truncated."""
     with pytest.warns(UserWarning, match="250"):
         library.retriever().retrieve(LONG)
     assert len(library.asked[0]["query"]) <= 250
@@ -99,18 +126,13 @@ def test_a_long_query_is_cut_with_a_warning_and_an_event(library: Library, told:
 
 
 def test_a_long_query_is_refused_or_split(library: Library) -> None:
+    """Check 11: a query of 600 characters, refused or split."""
     with pytest.raises(InvalidArgument, match="250"):
         library.retriever(on_long_query="error").retrieve(LONG)
     assert library.asked == []
     nodes = both(library.retriever(on_long_query="split"), LONG)
     assert len({node.node_id for node in nodes}) == len(nodes) > 0
     assert len(library.asked) > 2
-
-
-def test_the_noise_of_a_retriever_tool_is_not_asked(library: Library) -> None:
-    """Core sends its input with line ends around."""
-    RetrieverTool.from_defaults(library.retriever()).call(input="refunds")
-    assert "\n" not in library.asked[0]["query"]
 
 
 # -- filters
@@ -139,7 +161,7 @@ def a_hit(**changes: Any) -> Hit:
 
 
 def test_a_missing_score_stays_missing() -> None:
-    """Zero would be a judgement."""
+    """Check 11: None score kept; zero would be a judgement."""
     assert node_of(a_hit(score=None)).score is None
 
 
@@ -149,7 +171,7 @@ def test_children_are_relations_of_the_parent() -> None:
 
 
 def test_children_can_be_nodes_of_their_own() -> None:
-    """With the parent's text for MetadataReplacementPostProcessor, but not in prompts."""
+    """Check 11: child granularity, with the parent's text for MetadataReplacementPostProcessor, but not in prompts."""
     (node,) = map(node_of, children_of([a_hit()]))
     assert (node.node_id, node.score, node.node.metadata["parent_content"]) == ("c1", 0.9, "whole")
     assert node.node.parent_node is not None
