@@ -167,7 +167,7 @@ def test_a_stream_can_be_cancelled_from_outside(serve: Serve) -> None:
 @pytest.mark.parametrize("method", [method for method in METHODS if method not in STREAMS])
 def test_a_silent_call_can_be_cancelled_from_outside(serve: Serve, method: str) -> None:
     """Also while nothing arrives."""
-    served, token = serve(lambda _: [Gate(threading.Event())]), DifyCancelToken()
+    served, token = serve(lambda _: [Text("half"), Gate(threading.Event())]), DifyCancelToken()
 
     def cancel() -> None:
         served.server.wait_until(lambda server: bool(server.running))
