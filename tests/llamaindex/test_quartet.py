@@ -170,7 +170,7 @@ def test_a_silent_call_can_be_cancelled_from_outside(serve: Serve, method: str) 
     served, token = serve(lambda _: [Text("half"), Gate(threading.Event())]), DifyCancelToken()
 
     def cancel() -> None:
-        served.server.wait_until(lambda server: bool(server.running))
+        served.server.wait_until(lambda server: bool(server.requests))
         token.cancel()
 
     canceller = threading.Thread(target=cancel)
