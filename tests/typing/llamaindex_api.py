@@ -13,14 +13,26 @@ from llama_index.core.base.llms.types import (
     LLMMetadata,
 )
 from llama_index.core.chat_engine.types import AgentChatResponse, BaseChatEngine
+from llama_index.core.indices.managed.base import BaseManagedIndex
 from llama_index.core.llms import LLM
-from llama_index.core.schema import NodeWithScore
+from llama_index.core.schema import Document, NodeWithScore, TransformComponent
 from llama_index.core.tools import BaseTool, ToolOutput
 from llama_index.core.vector_stores.types import MetadataFilters
 from typing_extensions import assert_type
 
 from dify_integrations import AsyncDify, Dify
-from llamaindex_dify import DifyChatEngine, DifyChatLLM, DifyCompletionLLM, DifyRetriever, DifyWorkflowTool
+from llamaindex_dify import (
+    DifyChatEngine,
+    DifyChatLLM,
+    DifyCompletionLLM,
+    DifyCondition,
+    DifyFilter,
+    DifyKnowledgeIndex,
+    DifyKnowledgeSink,
+    DifyReader,
+    DifyRetriever,
+    DifyWorkflowTool,
+)
 
 
 def construct(dify: Dify, asynchronous: AsyncDify, filters: MetadataFilters) -> None:
@@ -64,3 +76,19 @@ async def chat_engines(dify: Dify, llm: DifyChatLLM) -> None:
     await (await engine.astream_chat("q")).aclose()
     assert_type(engine.load_history(), list[ChatMessage])
     assert_type(await engine.asuggested_questions(), list[str])
+
+
+async def knowledge(dify: Dify, documents: list[Document]) -> None:
+    index = DifyKnowledgeIndex("a", client=dify, metadata_fields=["year"])
+    made: BaseManagedIndex = DifyKnowledgeIndex.from_documents(documents, dataset_id="a", client=dify)
+    assert_type(index.as_retriever(similarity_top_k=3), DifyRetriever)
+    assert_type(made.refresh_ref_docs(documents), list[bool])
+    assert_type(await index.arefresh_ref_docs(documents), list[bool])
+    transformation: TransformComponent = DifyKnowledgeSink(dataset_id="a", dataset_api_key="dataset-…", metadata_fields=["year"])
+    reader = DifyReader(dataset_id="a", client=dify, mode="segments", metadata={"year": 2024})
+    assert_type(reader.load_data(keyword="x"), list[Document])
+    assert_type(await reader.aload_data(), list[Document])
+    assert_type(next(reader.lazy_load_data()), Document)
+    condition = DifyFilter(conditions=[DifyCondition(name="year", comparison_operator="≥", value=2024)])
+    DifyRetriever("a", filters=condition, validate_filters=True, on_dataset_error="skip", field_types={"when": "time"})
+    transformation(documents)
