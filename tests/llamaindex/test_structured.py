@@ -14,7 +14,7 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.query_engine import CustomQueryEngine, RouterQueryEngine
 from llama_index.core.selectors import LLMSingleSelector, PydanticSingleSelector
 from llama_index.core.tools import QueryEngineTool
-from llama_index.core.types import PydanticProgramMode
+from llama_index.core.types import BasePydanticProgram, PydanticProgramMode
 from pydantic import BaseModel
 
 from dify_integrations.local import Say, Text
@@ -36,6 +36,9 @@ JSON = SONG.model_dump_json()
 CALL = f'<tool_calls>\n{{"name": "Song", "arguments": {JSON}}}\n</tool_calls>'
 REPLIES = {"off": JSON, "prompt": CALL}
 BOTH = pytest.mark.parametrize("mode", ["off", "prompt"])
+# Core streams objects out of texts in later releases than our oldest one.
+STREAMED = LLMTextCompletionProgram.stream_call is not BasePydanticProgram.stream_call
+STREAMING = pytest.mark.parametrize("mode", ["off", "prompt"] if STREAMED else ["prompt"])
 
 
 def saying(reply: str, size: int = 4) -> Callable[[Any], list[Say]]:
@@ -63,7 +66,7 @@ async def test_a_prompt_gives_an_object_async(serve: Serve, mode: str) -> None:
     assert await asked(serve, mode).astructured_predict(Song, PROMPT, topic="love") == SONG
 
 
-@BOTH
+@STREAMING
 def test_an_object_grows_while_it_is_streamed(serve: Serve, mode: str) -> None:
     """Check 14: the last one is whole; without function calling it grows on the way."""
     objects = list(asked(serve, mode).stream_structured_predict(Song, PROMPT, topic="love"))
@@ -71,7 +74,7 @@ def test_an_object_grows_while_it_is_streamed(serve: Serve, mode: str) -> None:
     assert mode == "prompt" or objects[0] != objects[-1]
 
 
-@BOTH
+@STREAMING
 @pytest.mark.anyio
 async def test_an_object_grows_while_it_is_streamed_async(serve: Serve, mode: str) -> None:
     """Check 14: the same without blocking."""
@@ -81,7 +84,7 @@ async def test_an_object_grows_while_it_is_streamed_async(serve: Serve, mode: st
 
 
 @pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # core's own StructuredLLM calls it
-@BOTH
+@STREAMING
 @pytest.mark.anyio
 async def test_a_structured_llm_answers_in_objects(serve: Serve, mode: str) -> None:
     """Check 14: `as_structured_llm` by chat, complete and their streams."""
