@@ -242,8 +242,8 @@ def test_a_filter_as_other_stores_take_it_is_refused(serve: Serve, when: str) ->
     """Dify would ignore it and give everything."""
     served = serve()
     condition = {"source": "policy", "tenant": "ann"}
-    made, told = ({"filter": condition}, {}) if when == "made" else ({}, {"filter": condition})
-    retriever = served.retriever(**made)
+    filtered: dict[str, Any] = {"filter": condition}
+    retriever = served.retriever(**(filtered if when == "made" else {}))
     with pytest.raises(InvalidArgument, match=r"it has source, tenant, give it as .*comparison_operator"):
-        retriever.invoke("express shipping", **told)
+        retriever.invoke("express shipping", **(filtered if when == "called" else {}))
     assert served.server.requests == []
