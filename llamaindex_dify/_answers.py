@@ -76,7 +76,7 @@ class Answer:
     def take(self, item: Item) -> bool:
         """Take an item in; whether it changed what the response says, and that may be told now."""
         if self._fluent and item.__class__ is TextDelta:
-            delta: str = item.text  # isinstance would cost per token
+            delta: str = item.text  # pyright: ignore[reportAttributeAccessIssue]  # isinstance would cost per token
             self._reading.spoken.append(delta)
             self._delta = delta
             self._text += delta

@@ -59,7 +59,8 @@ def test_a_retry_finds_the_calls_in_their_order(serve: Serve) -> None:
     """Among calls of one step and subgraphs of its own."""
     served, workflow = asking(serve, review())
     failures = ["once"]
-    own = StateGraph(State).add_node("own", lambda _: {"topic": "own"}).add_edge(START, "own").compile()
+    builder: Any = StateGraph(State)
+    own = builder.add_node("own", lambda _: {"topic": "own"}).add_edge(START, "own").compile()
 
     def work(state: State) -> State:
         topic = own.invoke({})["topic"]
@@ -118,7 +119,8 @@ class Looping(TypedDict, total=False):
 def test_every_visit_of_a_node_is_a_run_of_its_own(serve: Serve) -> None:
     """A loop in the graph, and the same thread asked twice."""
     served, workflow = asking(serve, review())
-    builder = StateGraph(Looping).add_node("review", workflow)  # type: ignore[type-var]
+    builder: Any = StateGraph(Looping)
+    builder.add_node("review", workflow)
     builder.add_node("count", lambda state: {"rounds": state.get("rounds", 0) + 1})
     builder.add_edge(START, "review").add_edge("review", "count")
     builder.add_conditional_edges("count", lambda state: END if state["rounds"] % 2 == 0 else "review", ["review", END])
