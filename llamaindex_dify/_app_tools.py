@@ -19,6 +19,7 @@ from dify_integrations.settings import Timeouts
 from ._pausing import PausingCall
 from ._reporting import StreamedEvents, chosen_events, reporter
 from ._surroundings import Kept, call_key, running_context, tool_call_id
+from ._telling import tell_tool_call
 from ._tool_outputs import Told, failure_of, output_of, plain, with_callback
 from ._tracing import StepTracer
 from .errors import DifyPausedError
@@ -189,6 +190,7 @@ class AppTool(FunctionTool):
         arguments: dict[str, Any] = dict(kwargs)
         try:
             arguments = self._arguments(args, kwargs)
+            tell_tool_call(self.metadata, arguments)
             run: Run = self._start(self._clients.sync, self._request(arguments))
             with StepTracer().of(run) as see, run:
                 for item in run.items():
@@ -208,6 +210,7 @@ class AppTool(FunctionTool):
         arguments: dict[str, Any] = dict(kwargs)
         try:
             arguments = self._arguments(args, kwargs)
+            tell_tool_call(self.metadata, arguments)
             told = await self._atold(arguments, ask=ask)
         except DifyPausedError:
             raise

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
+from dify_integrations import Dify
 from dify_integrations.local import App, Dataset, File, Iteration, LocalDify, Node, Pause, Replace, Retry, Say, Text, Tool, Turn
-from llamaindex_dify import DifyChatLLM
+from llamaindex_dify import DifyChatLLM, DifyWorkflowTool
 from tests.llamaindex.conftest import Serve, Told
 from tests.llamaindex.trees import HELLO
 
+TOPIC = [{"text-input": {"variable": "topic", "label": "Topic", "required": True}}]
 FLOW: list[Say] = [
     Node("start", "Start"),
     Iteration("Each", [[Node("code", "Inner", {"n": 1}, {"m": 2})], [Node("code", "Inner", {"n": 2}, {"m": 3})]]),
@@ -91,6 +94,19 @@ def test_retrieved_texts_are_payloads_too(told: Told, kind: Any) -> None:
         llm.complete("When are refunds possible?")
     (found,) = told.of("RetrievalEndEvent")
     assert bool(found.nodes[0].node.get_content()) == bool(found.str_or_query_bundle) == (kind != "none")
+
+
+@pytest.mark.parametrize("side", ["call", "acall"])
+def test_our_own_tools_are_tool_calls(serve: Serve, told: Told, side: str) -> None:
+    """Core has the event and no longer tells it."""
+    served = serve(lambda _: [Node("code", "Code")], "workflow", inputs_form=TOPIC)
+    with Dify(api_key=served.app.api_key, base_url=served.server.base_url, user="ada") as dify:
+        tool = DifyWorkflowTool.from_app(dify, name="work")
+        output = tool.call(topic="cats") if side == "call" else asyncio.run(tool.acall(topic="cats"))
+    assert not output.is_error
+    (called,) = told.of("AgentToolCallEvent")
+    assert (called.tool.name, json.loads(called.arguments)) == ("work", {"topic": "cats"})
+    assert called.span_id.startswith(f"DifyWorkflowTool.{side}-")
 
 
 def test_files_are_told_without_their_address(serve: Serve, told: Told) -> None:

@@ -21,9 +21,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanContext, StatusCode
 
-from dify_integrations import RunFailed
+from dify_integrations import Dify, RunFailed
+from dify_integrations.bridge.tool_schema import argument_schema
 from dify_integrations.local import App, Dataset, Gate, LocalDify, Node, Say, Text, Tool
-from llamaindex_dify import DifyChatLLM
+from llamaindex_dify import DifyChatLLM, DifyWorkflowTool
 from tests.llamaindex.conftest import Serve
 from tests.llamaindex.trees import (
     ASYNC,
@@ -227,3 +228,15 @@ def test_steps_are_told_as_attributes_and_events(official: Exported) -> None:
     told = node.attributes or {}
     assert (told["dify.node.title"], told["dify.workflow_run_id"], told["dify.task_id"]) == ("llm", "run", "t")
     assert [event.name for event in node.events] == ["DifyNodeStartedEvent", "DifyNodeFinishedEvent"]
+
+
+@pytest.mark.parametrize("side", ["call", "acall"])
+def test_runs_of_our_own_tools(exported: Exported, serve: Serve, side: str) -> None:
+    """Check 6: their nodes are below the call of the tool."""
+    served = serve(lambda _: [Node("code", "Code")], "workflow")
+    with Dify(api_key=served.app.api_key, base_url=served.server.base_url, user="ada") as dify:
+        tool = DifyWorkflowTool(dify, name="work", description="Works.", schema=argument_schema("work", ()))
+        output = tool.call() if side == "call" else run(tool.acall())
+    assert not output.is_error
+    assert exported.tree()[f"DifyWorkflowTool.{side}", "DifyNode.Code"] == 1
+    assert exported.roots() == [f"DifyWorkflowTool.{side}"]
