@@ -14,7 +14,6 @@ from llamaindex_dify import DifyChatLLM, DifyWorkflowTool
 from tests.llamaindex.conftest import Serve, Told
 from tests.llamaindex.trees import HELLO
 
-TOPIC = [{"text-input": {"variable": "topic", "label": "Topic", "required": True}}]
 FLOW: list[Say] = [
     Node("start", "Start"),
     Iteration("Each", [[Node("code", "Inner", {"n": 1}, {"m": 2})], [Node("code", "Inner", {"n": 2}, {"m": 3})]]),
@@ -99,7 +98,7 @@ def test_retrieved_texts_are_payloads_too(told: Told, kind: Any) -> None:
 @pytest.mark.parametrize("side", ["call", "acall"])
 def test_our_own_tools_are_tool_calls(serve: Serve, told: Told, side: str) -> None:
     """Core has the event and no longer tells it."""
-    served = serve(lambda _: [Node("code", "Code")], "workflow", inputs_form=TOPIC)
+    served = serve(lambda _: [Node("code", "Code")], "workflow", inputs_form=[{"text-input": {"variable": "topic"}}])
     with Dify(api_key=served.app.api_key, base_url=served.server.base_url, user="ada") as dify:
         tool = DifyWorkflowTool.from_app(dify, name="work")
         output = tool.call(topic="cats") if side == "call" else asyncio.run(tool.acall(topic="cats"))
