@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .indices import DifyKnowledgeIndex
     from .ingestion import DifyKnowledgeSink
     from .llms import DifyChatLLM, DifyCompletionLLM
+    from .query_engines import DifyQueryEngine
     from .readers import DifyReader
     from .retrievers import DifyRetriever
     from .tool_specs import DifyToolSpec
@@ -30,6 +31,7 @@ __all__ = [
     "DifyKnowledgeIndex",
     "DifyKnowledgeSink",
     "DifyModerationError",
+    "DifyQueryEngine",
     "DifyReader",
     "DifyRetriever",
     "DifyToolSpec",
@@ -46,6 +48,7 @@ _HOMES = {
     "DifyFilter": "_filters",
     "DifyKnowledgeIndex": "indices",
     "DifyKnowledgeSink": "ingestion",
+    "DifyQueryEngine": "query_engines",
     "DifyReader": "readers",
     "DifyRetriever": "retrievers",
     "DifyToolSpec": "tool_specs",
