@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -49,6 +50,16 @@ class Served:
 
 
 Serve = Callable[..., Served]
+
+
+@pytest.fixture
+def loop_of_core() -> Iterator[None]:
+    """For blocking code of core that runs coroutines: it makes an event loop where there is none, and never closes it."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    yield
+    loop.close()
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture

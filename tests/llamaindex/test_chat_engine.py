@@ -527,6 +527,7 @@ def test_a_stream_prints(serve: Serve, capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().out == "You said one"
 
 
+@pytest.mark.usefixtures("loop_of_core")
 @each_way
 def test_any_memory_mirrors(serve: Serve, way: str, tmp_path: Path) -> None:
     """Core's `Memory` too, which is asynchronous inside; Dify's ids survive it."""

@@ -206,6 +206,7 @@ def tools_of(server: LocalDify, *, streaming: bool = False) -> list[QueryEngineT
     ]
 
 
+@pytest.mark.usefixtures("loop_of_core")
 @each_way
 def test_a_router_chooses_an_app(streaming: bool, ask: Any) -> None:
     """Check 8: `RouterQueryEngine`, with a Dify app as the one who chooses, too."""
@@ -218,6 +219,7 @@ def test_a_router_chooses_an_app(streaming: bool, ask: Any) -> None:
     assert answer.metadata["dify"]["conversation_id"]
 
 
+@pytest.mark.usefixtures("loop_of_core")
 @pytest.mark.parametrize("way", ["query", "aquery"])
 def test_sub_questions_go_to_apps(way: str) -> None:
     """Check 8: `SubQuestionQueryEngine` asks each app its part, and puts their answers together."""

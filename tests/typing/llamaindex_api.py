@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llama_index.core.base.base_query_engine import BaseQueryEngine
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
@@ -29,6 +30,7 @@ from llamaindex_dify import (
     DifyFilter,
     DifyKnowledgeIndex,
     DifyKnowledgeSink,
+    DifyQueryEngine,
     DifyReader,
     DifyRetriever,
     DifyWorkflowTool,
@@ -92,3 +94,9 @@ async def knowledge(dify: Dify, documents: list[Document]) -> None:
     condition = DifyFilter(conditions=[DifyCondition(name="year", comparison_operator="≥", value=2024)])
     DifyRetriever("a", filters=condition, validate_filters=True, on_dataset_error="skip", field_types={"when": "time"})
     transformation(documents)
+
+
+def query_engines(dify: Dify, llm: DifyCompletionLLM) -> None:
+    engine: BaseQueryEngine = DifyQueryEngine.from_defaults(client=dify, user="u", streaming=True)
+    engine.query("q")
+    DifyQueryEngine(llm, inputs={"a": 1})
