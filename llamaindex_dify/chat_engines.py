@@ -170,6 +170,7 @@ class DifyChatEngine(DifyConversation):
             with turn.asking():
                 chunks = self._llm.stream_chat(self._messages(turn), **turn.arguments)
         except BaseException:
+            at.turn = None
             at.turns.leave()
             raise
         return DifyStreamingChatResponse(turn, chunks=self._chunks(turn, chunks))
@@ -198,6 +199,7 @@ class DifyChatEngine(DifyConversation):
             with turn.asking():
                 chunks = await self._llm.astream_chat(await self._amessages(turn), **turn.arguments)
         except BaseException:
+            at.turn = None
             at.turns.leave()
             raise
         return DifyStreamingChatResponse(turn, achunks=self._achunks(turn, chunks))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core.base.llms.types import ThinkingBlock
+from llama_index.core.base.llms.types import ImageBlock, ThinkingBlock
 from llama_index.core.chat_engine.types import BaseChatEngine
 from llama_index.core.llms import ChatMessage
 from llama_index.core.memory import Memory
@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 
 from dify_integrations import APIError, Dify, InvalidArgument, NotFound
 from dify_integrations.local import App, Dataset, Fail, Gate, LocalDify, Node, Replace, Say, Text, Tool, Turn
-from llamaindex_dify import DifyChatEngine, DifyChatLLM
+from llamaindex_dify import DifyChatEngine, DifyChatLLM, DifyModerationError
 
 Serve = Callable[..., Any]
 Ask = Callable[[DifyChatEngine, str], Any]
@@ -261,6 +261,52 @@ def test_the_llm_is_not_changed(serve: Serve) -> None:
     engine = DifyChatEngine(llm, user="bob", inputs={"b": 2})
     engine.chat("one", chat_history=[ChatMessage("x", role="user"), ChatMessage("y", role="assistant")])
     assert (llm.user, llm.inputs, llm.conversation) == ("ada", {"a": 1}, "stateful")
+
+
+def test_what_the_llm_knows_is_taken_over(serve: Serve) -> None:
+    """Its user, also as a function, and its conversation; nothing but the turn itself is asked of Dify."""
+    served = serve(echo)
+    first = DifyChatEngine(served.llm(user=lambda: "cy"))
+    first.chat("one")
+    second = DifyChatEngine(served.llm(user="cy", conversation="auto", conversation_id=first.conversation_id))
+    assert (first.user, second.conversation_id) == ("cy", first.conversation_id)
+    second.chat("two")
+    assert asked(served) == [("one", ""), ("two", first.conversation_id)]
+    assert {request.method for request in served.server.requests} == {"POST"}
+
+
+@each_way
+def test_a_refusal_keeps_nothing(serve: Serve, way: str) -> None:
+    """Check 18: an LLM that raises what was withdrawn raises it here, and the memory stays as it was."""
+    served = serve(saying(Text("bad "), Replace("I cannot say that.")))
+    engine = DifyChatEngine(served.llm(on_replace="raise"))
+    with pytest.raises(DifyModerationError):
+        ASK[way](engine, "Say it")
+    assert engine.chat_history == []
+
+
+@pytest.mark.parametrize("way", ["stream_chat", "astream_chat"])
+def test_a_buffered_answer_is_spoken_once(serve: Serve, way: str) -> None:
+    """Check 18: with `on_replace="buffer"` a reader never hears what was withdrawn."""
+    engine = DifyChatEngine(serve(saying(Text("bad "), Replace("I cannot say that."))).llm(on_replace="buffer"))
+
+    async def read_all() -> list[str]:
+        return [text async for text in (await engine.astream_chat("Say it")).async_response_gen()]
+
+    texts = list(engine.stream_chat("Say it").response_gen) if way == "stream_chat" else asyncio.run(read_all())
+    assert texts == ["I cannot say that."]
+    assert said(engine)[1] == ("assistant", "I cannot say that.")
+
+
+def test_a_refused_stream_is_no_turn(serve: Serve) -> None:
+    """What cannot be told to the app is refused before anything is sent, and the next question may come."""
+    served = serve(echo)
+    engine = DifyChatEngine(served.llm())
+    foreign = [ChatMessage(role="user", blocks=[ImageBlock()])]
+    with pytest.raises(InvalidArgument):
+        engine.stream_chat("one", chat_history=foreign)
+    assert (engine.stop(), served.sent) == (False, [])
+    assert str(engine.chat("two", chat_history=[])) == "You said two"
 
 
 def test_twenty_users_with_one_llm_never_mix() -> None:
