@@ -1,13 +1,18 @@
 """Several calls to a server as one straight line, written once for both kinds of client.
 
-A flow is a generator. It yields what to do with a client and is sent what came of it; a failure is thrown into it. So the
-order of calls, and what follows from their answers, stands in one place.
+A flow is a generator. It yields what to do with a client and is sent what came of it; a failure is thrown into it. Calls of
+which none waits for another are yielded together, as a tuple, and made at once. So the order of calls, and what follows from
+their answers, stands in one place.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, TypeAlias, TypeVar
+
+import anyio
 
 from .._async.paging import AsyncPages
 from .._sync.paging import Pages
@@ -16,7 +21,7 @@ from ..errors import DifyError
 T = TypeVar("T")
 Call: TypeAlias = Callable[[Any], Any]
 """Asks something of the `datasets` of a `Dify` or an `AsyncDify`. A lazy list is read to its end."""
-Flow: TypeAlias = Generator[Call, Any, T]
+Flow: TypeAlias = Generator["Call | tuple[Call, ...]", Any, T]
 
 
 def driven(flow: Flow[T], datasets: Any) -> T:
@@ -25,8 +30,7 @@ def driven(flow: Flow[T], datasets: Any) -> T:
         call = next(flow)
         while True:
             try:
-                answer = call(datasets)
-                answer = list(answer) if isinstance(answer, Pages) else answer
+                answer = _together(call, datasets) if isinstance(call, tuple) else _answered(call, datasets)
             except DifyError as error:
                 call = flow.throw(error)
             else:
@@ -44,7 +48,7 @@ async def adriven(flow: Flow[T], datasets: Any) -> T:
         call = next(flow)
         while True:
             try:
-                answer = await _answered(call(datasets))
+                answer = await (_atogether(call, datasets) if isinstance(call, tuple) else _aanswered(call(datasets)))
             except DifyError as error:
                 call = flow.throw(error)
             else:
@@ -56,5 +60,36 @@ async def adriven(flow: Flow[T], datasets: Any) -> T:
         flow.close()
 
 
-async def _answered(answer: Awaitable[Any] | AsyncPages[Any]) -> Any:
+def _answered(call: Call, datasets: Any) -> Any:
+    answer = call(datasets)
+    return list(answer) if isinstance(answer, Pages) else answer
+
+
+async def _aanswered(answer: Awaitable[Any] | AsyncPages[Any]) -> Any:
     return [entry async for entry in answer] if isinstance(answer, AsyncPages) else await answer
+
+
+def _together(calls: tuple[Call, ...], datasets: Any) -> list[Any]:
+    with ThreadPoolExecutor(len(calls)) as threads:
+        # A context of its own for each thread: who is asking, and below which span, goes along.
+        asked = [threads.submit(copy_context().run, _answered, call, datasets) for call in calls]
+        return [answer.result() for answer in asked]
+
+
+async def _atogether(calls: tuple[Call, ...], datasets: Any) -> list[Any]:
+    answers: dict[Call, Any] = {}
+    errors: list[DifyError] = []
+
+    async def ask(call: Call) -> None:
+        try:
+            answers[call] = await _aanswered(call(datasets))
+        except DifyError as error:  # kept, or it would come out inside an exception group
+            errors.append(error)
+            group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for call in calls:
+            group.start_soon(ask, call)
+    if errors:
+        raise errors[0]
+    return [answers[call] for call in calls]

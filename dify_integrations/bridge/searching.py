@@ -105,11 +105,11 @@ class Searcher:
 
     def _searching(self, dataset_id: str, queries: Sequence[str], options: SearchOptions) -> Flow[list[list[Hit]]]:
         model = retrieval_model(options, self.saved.get(dataset_id))
-        results = []
-        for query in queries:
-            found: Retrieval = yield _retrieval(dataset_id, query, model)
-            results.append(hits_of(found, dataset_id))
-        return results
+        if len(queries) == 1:
+            found: list[Retrieval] = [(yield _retrieval(dataset_id, queries[0], model))]
+        else:
+            found = yield tuple(_retrieval(dataset_id, query, model) for query in queries)
+        return [hits_of(retrieval, dataset_id) for retrieval in found]
 
     def _judged(self, answers: Mapping[str, Answer]) -> list[list[Hit]]:
         """The results of those that answered, by the policy for the others."""

@@ -54,3 +54,29 @@ def test_a_failure_nobody_catches_comes_out_and_ends_the_flow() -> None:
         with pytest.raises(NotFound):
             anyio.run(again)
         assert seen == ["caught", "over"] * 2
+
+
+def together(dataset_id: str) -> Flow[list[str]]:
+    """Two lists at once, and then one that fails."""
+    first, second = yield (
+        lambda datasets: datasets.documents.iterate(dataset_id, keyword="b"),
+        lambda datasets: datasets.documents.iterate(dataset_id, keyword="a"),
+    )
+    try:
+        yield (lambda datasets: datasets.get(dataset_id), lambda datasets: datasets.get("00000000-0000-4000-8000-00000000dead"))
+    except NotFound:
+        return [document.name for document in [*first, *second]]
+    raise AssertionError("it was there")
+
+
+def test_calls_that_are_made_at_once_answer_in_their_order() -> None:
+    with LocalDify(datasets=[Dataset("Shop", {"a.txt": "x", "b.txt": "y"})]) as server:
+        told: dict[str, Any] = {"dataset_api_key": server.dataset_api_key, "base_url": server.base_url}
+        with Dify(**told) as dify:
+            assert driven(together(server.datasets[0].id), dify.datasets) == ["b.txt", "a.txt"]
+
+        async def again() -> list[str]:
+            async with AsyncDify(**told) as dify:
+                return await adriven(together(server.datasets[0].id), dify.datasets)
+
+        assert anyio.run(again) == ["b.txt", "a.txt"]

@@ -89,6 +89,22 @@ def test_all_are_asked_at_once_and_threads_keep_the_context(library: Library) ->
     asyncio.run(again())
 
 
+def test_parts_of_a_long_query_are_asked_at_once(library: Library) -> None:
+    """Check 11: a query of 400 characters, split."""
+    query = "refunds " * 50
+    with httpx.Client(transport=Meeting()) as http:
+        client = Dify(**library.connection, http_client=http)
+        assert DifyRetriever(library.shop.id, client=client, on_long_query="split").retrieve(query)
+
+    async def again() -> None:
+        async with httpx.AsyncClient(transport=AsyncMeeting()) as http:
+            client = AsyncDify(**library.connection, http_client=http)
+            assert await DifyRetriever(library.shop.id, async_client=client, on_long_query="split").aretrieve(query)
+
+    asyncio.run(again())
+    assert len(library.asked) == 4 and all(len(asked["query"]) <= 250 for asked in library.asked)
+
+
 # -- those that fail
 
 
