@@ -13,6 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 from llama_index.core.schema import (
     BaseNode,
     Document,
+    ImageNode,
     MetadataMode,
     NodeRelationship,
     NodeWithScore,
@@ -60,6 +61,27 @@ def node_of(hit: Hit) -> NodeWithScore:
     return NodeWithScore(node=node, score=hit.score)
 
 
+def image_nodes_of(hit: Hit) -> list[NodeWithScore]:
+    """The images of a passage, each with its id in the metadata, so that no two have the same hash."""
+    passage = node_of(hit).node
+    nodes: list[NodeWithScore] = []
+    for file in hit.files:
+        address, kind = file.get("source_url"), str(file.get("mime_type") or "")
+        if not address or not kind.startswith("image/"):
+            continue
+        facts = _known({"file_id": file.get("id"), "file_name": file.get("name")})
+        node = ImageNode(
+            id_=str(file.get("id") or f"{hit.id}/{len(nodes)}"),
+            image_url=address,
+            image_mimetype=kind,
+            metadata={**passage.metadata, **facts},
+            **_excluded("file_id"),
+        )
+        node.relationships = {name: value for name, value in passage.relationships.items() if name is NodeRelationship.SOURCE}
+        nodes.append(NodeWithScore(node=node, score=hit.score))
+    return nodes
+
+
 def _child(child: Mapping[str, Any]) -> RelatedNodeInfo:
     return RelatedNodeInfo(
         node_id=str(child.get("id")), metadata={name: child.get(name) for name in ("position", "score", "content")}
@@ -76,8 +98,8 @@ def _known(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value not in (None, "")}
 
 
-def _excluded() -> dict[str, list[str]]:
-    return {name: list(_NOT_FOR_PROMPTS) for name in ("excluded_llm_metadata_keys", "excluded_embed_metadata_keys")}
+def _excluded(*more: str) -> dict[str, list[str]]:
+    return {name: [*_NOT_FOR_PROMPTS, *more] for name in ("excluded_llm_metadata_keys", "excluded_embed_metadata_keys")}
 
 
 def nodes_of_documents(documents: Any) -> list[NodeWithScore]:

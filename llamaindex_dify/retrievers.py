@@ -18,7 +18,7 @@ from dify_integrations.errors import InvalidArgument
 from dify_integrations.settings import Timeouts
 
 from ._filters import FieldType, Filters, as_dify, known_types, refuse_unknown
-from ._mapping import node_of
+from ._mapping import image_nodes_of, node_of
 from ._telling import dispatcher
 from .events import DifyQueryTruncatedEvent
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dify_integrations import AsyncDify, Dify
     from dify_integrations.models.datasets import Dataset
     from dify_integrations.models.metadata import MetadataFields
+    from dify_integrations.models.retrieval import RerankingModel, Weights
 
 Granularity = Literal["parent", "child"]
 
@@ -56,7 +57,9 @@ class DifyRetriever(BaseRetriever):
         similarity_top_k: Number of passages, of each knowledge base and of the whole.
         search_method: `keyword_search`, `semantic_search`, `full_text_search` or `hybrid_search`.
         score_threshold: Least score, 0 to 1.
-        reranking_enable: Whether to rerank with the saved reranking model.
+        reranking_enable: Whether to rerank, by a model or by weights.
+        reranking_model: Rerank with this model instead of the saved one.
+        weights: Rerank `hybrid_search` by these weights of meaning and words.
         filters: Conditions on document metadata: LlamaIndex', or a `DifyFilter`, which knows more comparisons, or the
             same as Dify's JSON.
         field_types: Types of metadata fields that a LlamaIndex filter cannot show: times look like numbers there. A number
@@ -64,6 +67,7 @@ class DifyRetriever(BaseRetriever):
         validate_filters: Ask Dify for its metadata fields, once, and refuse filters of others: an unknown field finds nothing.
         node_granularity: `child` gives the exact hits inside parent passages, each with its passage in
             `metadata["parent_content"]` for `MetadataReplacementPostProcessor`.
+        include_images: Give the images of a passage behind it, as `ImageNode`s whose addresses expire.
         on_long_query: What to do with more than 250 characters: `truncate` with a warning, `error`, or `split` into
             several queries.
         on_dataset_error: When one of several knowledge bases cannot be asked: `raise`, or `skip` it with a warning.
@@ -93,10 +97,13 @@ class DifyRetriever(BaseRetriever):
         search_method: str | None = None,
         score_threshold: float | None = None,
         reranking_enable: bool | None = None,
+        reranking_model: RerankingModel | None = None,
+        weights: Weights | None = None,
         filters: Filters | None = None,
         field_types: Mapping[str, FieldType] | None = None,
         validate_filters: bool = False,
         node_granularity: Granularity = "parent",
+        include_images: bool = False,
         on_long_query: OnLongQuery = "truncate",
         on_dataset_error: OnDatasetError = "raise",
         timeout: float | None = None,
@@ -108,18 +115,15 @@ class DifyRetriever(BaseRetriever):
     ) -> None:
         super().__init__(callback_manager, object_map, objects, verbose)
         self._dataset_ids = _named(dataset_id)
-        options = SearchOptions(
-            top_k=similarity_top_k,
-            search_method=search_method,
-            score_threshold=score_threshold,
-            reranking_enable=reranking_enable,
-        )
         self._field_types: dict[str, FieldType] = dict(field_types or {})
         self._unchecked = filters if validate_filters else None
         condition = None if validate_filters else as_dify(filters, self._field_types)
-        self._wanted = replace(options, metadata_filter=condition)
+        self._wanted = SearchOptions(
+            similarity_top_k, search_method, score_threshold, reranking_enable, condition, reranking_model, weights
+        )
         retrieval_model(self._wanted, None)  # refuses what Dify does not know, before anything is sent
         self._granularity: Granularity = node_granularity
+        self._include_images = include_images
         self._on_long_query: OnLongQuery = on_long_query
         self._on_dataset_error: OnDatasetError = on_dataset_error
         self._saved: dict[str, Dataset | None] = {}
@@ -181,7 +185,10 @@ class DifyRetriever(BaseRetriever):
     def _nodes(self, results: list[list[Hit]]) -> list[NodeWithScore]:
         if self._granularity == "child":
             results = [children_of(result) for result in results]
-        return [node_of(hit) for hit in merged(results, top_k=self._wanted.top_k)]
+        hits = merged(results, top_k=self._wanted.top_k)
+        if self._include_images:
+            return [node for hit in hits for node in (node_of(hit), *image_nodes_of(hit))]
+        return [node_of(hit) for hit in hits]
 
 
 def _named(dataset_id: str | Sequence[str]) -> tuple[str, ...]:

@@ -6,12 +6,12 @@ Several lists of hits become one in `fusion`.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import NAMESPACE_URL, uuid5
 
 from ..errors import InvalidArgument
-from ..models.retrieval import MetadataFilter, RetrievalModel
+from ..models.retrieval import MetadataFilter, RerankingModel, RetrievalModel, Weights
 from ..operations.datasets import QUERY_LIMIT
 
 if TYPE_CHECKING:
@@ -144,20 +144,23 @@ class SearchOptions:
     score_threshold: float | None = None
     reranking_enable: bool | None = None
     metadata_filter: MetadataFilter | None = None
+    reranking_model: RerankingModel | None = None
+    weights: Weights | None = None
 
     def __post_init__(self) -> None:
         if self.top_k is not None and not (isinstance(self.top_k, int) and self.top_k >= 1):
             raise InvalidArgument(f"the number of passages must be a whole number from 1, not {self.top_k!r}")
         if self.score_threshold is not None and not 0 <= self.score_threshold <= 1:
             raise InvalidArgument(f"score_threshold must be from 0 to 1, not {self.score_threshold!r}")
+        if self.reranking_enable is False and (self.reranking_model or self.weights):
+            raise InvalidArgument("reranking is switched off, and a reranking model or weights are given")
+        if self.reranking_model and self.weights:
+            raise InvalidArgument("results are reranked by a model or by weights, not by both")
 
     @property
     def is_empty(self) -> bool:
         """Whether the saved settings are to be used as they are."""
-        return all(
-            value is None
-            for value in (self.top_k, self.search_method, self.score_threshold, self.reranking_enable, self.metadata_filter)
-        )
+        return all(getattr(self, each.name) is None for each in fields(self))
 
 
 def is_economy(saved: Dataset | None) -> bool:
@@ -185,6 +188,10 @@ def retrieval_model(options: SearchOptions, saved: Dataset | None) -> RetrievalM
     }
     if options.score_threshold is not None:
         changes |= {"score_threshold_enabled": True, "score_threshold": options.score_threshold}
+    if options.weights or options.reranking_model:
+        mode = "weighted_score" if options.weights else "reranking_model"
+        reranked = {"reranking_model": options.reranking_model, "weights": options.weights}
+        changes |= {"reranking_enable": True, "reranking_mode": mode, **reranked}
     changes = {name: value for name, value in changes.items() if value is not None}
     checked = RetrievalModel.model_validate(changes)
     base = RetrievalModel.from_dataset(saved) if saved is not None else RetrievalModel()

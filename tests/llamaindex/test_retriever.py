@@ -12,7 +12,7 @@ from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
 from dify_integrations import APIError, InvalidArgument
 from dify_integrations.bridge.fusion import children_of
 from dify_integrations.bridge.hits import Hit
-from dify_integrations.models.retrieval import MetadataCondition
+from dify_integrations.models.retrieval import KeywordSetting, MetadataCondition, RerankingModel, VectorSetting, Weights
 from dify_integrations.models.retrieval import MetadataFilter as DifyFilter
 from llamaindex_dify import DifyRetriever
 from llamaindex_dify._mapping import node_of
@@ -84,7 +84,22 @@ def test_class_is_what_core_asks_for() -> None:
     assert {"_retrieve", "_aretrieve"} <= set(vars(DifyRetriever))
 
 
+def test_reranking_by_weights_or_another_model_is_sent_whole(library: Library) -> None:
+    """Check 10: a complete `retrieval_model`, as recorded servers were sent it."""
+    weights = Weights(vector_setting=VectorSetting(vector_weight=0.7), keyword_setting=KeywordSetting(keyword_weight=0.3))
+    model = RerankingModel(reranking_provider_name="lab", reranking_model_name="rerank")
+    both(library.retriever(search_method="hybrid_search", weights=weights), "refunds")
+    both(library.retriever(reranking_model=model), "refunds")
+    weighted, reranked = (library.asked[at]["retrieval_model"] for at in (0, 2))
+    assert (weighted["reranking_enable"], weighted["reranking_mode"]) == (True, "weighted_score")
+    assert weighted["weights"]["vector_setting"] == {"vector_weight": 0.7}
+    assert (reranked["reranking_enable"], reranked["reranking_mode"]) == (True, "reranking_model")
+    assert reranked["reranking_model"] == model.to_wire()
+
+
 WRONG: list[Any] = [
+    ({"weights": Weights(), "reranking_model": RerankingModel()}, "not by both"),
+    ({"weights": Weights(), "reranking_enable": False}, "switched off"),
     ({"similarity_top_k": 0}, "whole number"),
     ({"search_method": "magic"}, "search_method"),
     ({"score_threshold": 2.0}, "from 0 to 1"),

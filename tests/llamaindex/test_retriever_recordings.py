@@ -12,7 +12,7 @@ import httpx
 import pytest
 import yaml
 from llama_index.core.postprocessor import MetadataReplacementPostProcessor, SimilarityPostprocessor
-from llama_index.core.schema import MetadataMode, NodeRelationship, NodeWithScore, ObjectType, TextNode
+from llama_index.core.schema import ImageNode, MetadataMode, NodeRelationship, NodeWithScore, ObjectType, TextNode
 
 from dify_integrations import AsyncDify, BadRequest, Dify
 from llamaindex_dify import DifyRetriever
@@ -129,3 +129,20 @@ def test_question_and_answer_are_both_the_text() -> None:
     (node,) = nodes(body)
     assert node.node.get_content() == "How long?\n30 days."
     assert node.node.metadata["summary"] == "Of time." and "Of time" not in node.node.get_content(MetadataMode.LLM)
+
+
+def test_images_of_a_passage_come_behind_it_when_they_are_wanted() -> None:
+    document = {"id": "d", "data_source_type": "upload_file", "name": "boats.pdf", "doc_metadata": None}
+    segment = {"id": "s", "content": "A kayak.", "document_id": "d", "document": document, "position": 1}
+    files = [
+        {"id": f"f{at}", "name": f"{at}.png", "mime_type": kind, "source_url": f"http://127.0.0.1/f{at}?sign=x", "size": 1}
+        for at, kind in enumerate(("image/png", "image/jpeg", "application/pdf"))
+    ]
+    body = json.dumps({"query": {"content": "q"}, "records": [{"segment": segment, "score": 0.5, "files": files}]}).encode()
+    assert [node.node_id for node in nodes(body)] == ["s"]
+    passage, *images = nodes(body, include_images=True)
+    assert (passage.node_id, [image.node_id for image in images]) == ("s", ["f0", "f1"])
+    first = images[0].node
+    assert isinstance(first, ImageNode) and first.image_url == files[0]["source_url"] and first.ref_doc_id == "d"
+    assert len({node.node.hash for node in (passage, *images)}) == 3
+    assert "sign=" not in str(first.metadata)
