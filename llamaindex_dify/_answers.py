@@ -75,8 +75,8 @@ class Answer:
 
     def take(self, item: Item) -> bool:
         """Take an item in; whether it changed what the response says, and that may be told now."""
-        if self._fluent and item.__class__ is TextDelta:
-            delta: str = item.text  # pyright: ignore[reportAttributeAccessIssue]  # isinstance would cost per token
+        if self._fluent and type(item) is TextDelta:  # isinstance would cost per token
+            delta = item.text
             self._reading.spoken.append(delta)
             self._delta = delta
             self._text += delta

@@ -69,7 +69,9 @@ class Call:
         offer = self._options.offer
         if offer is not None and not llm.metadata.is_function_calling_model:
             raise InvalidArgument(NO_TOOLS)
-        user = self._options.user or (llm.user() if callable(llm.user) else llm.user)
+        user = self._options.user
+        if user is None:  # an empty one is a mistake, not another user
+            user = user_text(llm.user()) if callable(llm.user) else llm.user
         self._llm = llm
         self._tips = tips
         self._user = llm.clients.settings.user_for(user_text(user) if user is not None else None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.types import ChatMessage, MessageRole
 
-from dify_integrations.bridge.arguments import choice_of, is_demanding, merged_inputs
+from dify_integrations.bridge.arguments import choice_of, conversation_text, files_in, is_demanding, merged_inputs
 from dify_integrations.bridge.cancelling import CancelToken, token_in
 from dify_integrations.bridge.tool_calls import ToolCallParser, ToolSpec, instructions, offered, render_calls, render_result
 from dify_integrations.bridge.turn import Anchor, Message, Role
@@ -102,8 +102,8 @@ def options_of(kwargs: Mapping[str, Any]) -> Options:
     return Options(
         inputs=merged_inputs(None, kwargs.get("inputs")),
         user=kwargs.get("user"),
-        conversation_id=kwargs.get("conversation_id") or "",
-        files=tuple(kwargs.get("files") or ()),
+        conversation_id=conversation_text(kwargs.get("conversation_id")),
+        files=tuple(files_in(kwargs.get("files"))),
         offer=_offer(kwargs),
         cancel=token_in(kwargs.get("cancel")),
         timeout=kwargs.get("timeout"),

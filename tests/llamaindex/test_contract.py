@@ -35,7 +35,7 @@ def offline(kind: type[Any], **options: Any) -> Any:
 
 @pytest.mark.parametrize("kind", LLMS)
 def test_llms_are_function_calling_llms_with_an_async_of_their_own(kind: type[LLM]) -> None:
-    """CustomLLM would run the sync methods on the event loop."""
+    """Check 1: CustomLLM would run the sync methods on the event loop."""
     assert issubclass(kind, FunctionCallingLLM)
     assert not issubclass(kind, CustomLLM)
 
@@ -60,6 +60,7 @@ def test_metadata_needs_no_server() -> None:
 
 @pytest.mark.parametrize("kind", LLMS)
 def test_the_key_is_in_nothing_one_can_look_at(kind: type[LLM]) -> None:
+    """Check 4: neither stored nor shown."""
     llm = offline(kind)
     pickled = pickle.dumps(llm)
     for shown in (pickled, llm.to_dict(), llm.to_json(), llm.to_payload(), repr(llm), str(llm), llm.model_dump(), vars(llm)):
@@ -67,7 +68,7 @@ def test_the_key_is_in_nothing_one_can_look_at(kind: type[LLM]) -> None:
 
 
 def test_the_key_is_in_no_event(serve: Callable[..., Any], told: Any) -> None:
-    """Neither in instrumentation nor in the older callbacks, nor in the error of a refused key."""
+    """Check 4: neither in instrumentation nor in the older callbacks, nor in the error of a refused key."""
     served = serve(api_key=CANARY)
     payloads: list[Any] = []
 
@@ -90,10 +91,11 @@ def test_the_key_is_in_no_event(serve: Callable[..., Any], told: Any) -> None:
 
 
 def test_payload_names_the_app_and_not_the_user() -> None:
-    """Tracers store it."""
+    """Check 4: tracers store it."""
     payload = offline(DifyChatLLM, inputs={"secret": "x"}, model="support").to_payload()
     assert payload["model"] == "dify/support"
-    assert payload["dify_host"] == "localhost"
+    assert (payload["dify_host"], payload["dify_endpoint"]) == ("localhost", "chat-messages")
+    assert offline(DifyCompletionLLM).to_payload()["dify_endpoint"] == "completion-messages"
     assert not {"user", "inputs", "api_key"} & set(payload)
     json.dumps(payload)
 
@@ -117,7 +119,7 @@ def test_copies_share_the_connections(serve: Callable[..., Any]) -> None:
 def test_a_pickle_holds_no_key_and_works_where_the_key_is(
     serve: Callable[..., Any], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ingestion pipelines hand LLMs to other processes. With another app's key there, the wrong app would answer."""
+    """Check 4: ingestion pipelines hand LLMs to other processes. With another app's key there, the wrong app would answer."""
     llm = serve(api_key=CANARY).llm(context_window=9_000)
     answer = llm.complete("Hello").text
     with caplog.at_level(logging.WARNING):
@@ -133,6 +135,19 @@ def test_a_pickle_holds_no_key_and_works_where_the_key_is(
     again = pickle.loads(pickled)
     assert again.complete("Hello").text == answer
     assert again.context_window == 9_000
+
+
+def named() -> str:
+    return "bob"
+
+
+def test_a_user_that_is_a_function_is_pickled_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """LlamaIndex would leave a function out that cannot travel, and everybody would be the environment's user."""
+    monkeypatch.setenv("DIFY_API_KEY", CANARY)
+    again = pickle.loads(pickle.dumps(offline(DifyChatLLM).model_copy(update={"user": named})))
+    assert again.user is named
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        pickle.dumps(offline(DifyChatLLM).model_copy(update={"user": lambda: "bob"}))
 
 
 def test_retrievers_are_not_pickled() -> None:
@@ -175,7 +190,7 @@ def test_a_dify_llm_can_be_the_global_one() -> None:
 
 
 def test_token_counters_see_difys_numbers(serve: Callable[..., Any]) -> None:
-    """Not an estimate of their own, in either family and also when streaming."""
+    """Check 7: not an estimate of their own, in either family and also when streaming."""
     counter = TokenCountingHandler(tokenizer=lambda _: ["estimated"] * 1_000)
     llm = serve().llm(callback_manager=CallbackManager([counter]))
     final = llm.chat([ChatMessage(content="Hello")])

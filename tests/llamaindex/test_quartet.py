@@ -144,13 +144,38 @@ def test_the_user_can_be_told_at_every_call(serve: Serve) -> None:
     assert llm.to_dict()["user"] is None
 
 
-@pytest.mark.parametrize("user", ["", None])
-def test_a_user_that_is_nobody_is_refused(serve: Serve, user: Any) -> None:
-    """Nobody's turn is never taken for anybody's."""
+def test_a_user_that_is_nobody_is_refused(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's turn is never taken for anybody's, such as the environment's user's."""
+    monkeypatch.setenv("DIFY_USER", "eve")
     served = serve()
-    with pytest.raises(InvalidArgument, match="user"):
-        served.llm(user=lambda: user).complete("Hi")
+    for llm, options in (
+        (served.llm(user=lambda: ""), {}),
+        (served.llm(user=lambda: None), {}),
+        (served.llm(), {"user": ""}),
+        (served.llm(), {"user": ["ada"]}),
+    ):
+        with pytest.raises(InvalidArgument, match="user"):
+            llm.complete("Hi", **options)
     assert served.sent == []
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"files": "a.png"}, "list of FileInput"),
+        ({"files": FileInput.from_url("https://example.org/a.png")}, "list of FileInput"),
+        ({"inputs": ["a"]}, "inputs"),
+        ({"conversation_id": 7}, "conversation_id"),
+    ],
+)
+@pytest.mark.parametrize("method", METHODS)
+def test_arguments_of_wrong_types_are_told_before_the_request(
+    serve: Serve, method: str, options: dict[str, Any], complaint: str
+) -> None:
+    served = serve()
+    with pytest.raises(InvalidArgument, match=complaint):
+        asked(served.llm(), method, **options)
+    assert served.server.requests == []
 
 
 def test_a_stream_can_be_cancelled_from_outside(serve: Serve) -> None:

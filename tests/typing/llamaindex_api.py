@@ -40,6 +40,7 @@ from llamaindex_dify import (
 def construct(dify: Dify, asynchronous: AsyncDify, filters: MetadataFilters) -> None:
     llm: LLM = DifyChatLLM(dify, conversation="auto", tool_calling="prompt")
     assert_type(llm.metadata, LLMMetadata)
+    DifyChatLLM(user=lambda: "ada", on_replace="buffer", citations="blocks", tool_retries=2, conversation_id="c")
     DifyCompletionLLM(async_client=asynchronous, prompt_variable="query")
     DifyRetriever(["a", "b"], client=dify, similarity_top_k=3, filters=filters, on_long_query="split")
 
