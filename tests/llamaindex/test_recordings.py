@@ -17,6 +17,12 @@ from tests.wire.recordings import Recording
 HELLO = [ChatMessage(role="user", content="Hi")]
 EVERY = [pytest.param(recording, id=recording.id) for recording in MESSAGES]
 THINKING = [pytest.param(recording, id=recording.id) for recording in MESSAGES if "<think>" in meaning(recording).text]
+REPLACED = [
+    pytest.param(recording, id=recording.id)
+    for recording in MESSAGES
+    for told in [meaning(recording)]
+    if told.replaced and told.error is None and told.ends_at is not None
+]
 
 
 def model(recording: Recording, **fields: Any) -> DifyChatLLM | DifyCompletionLLM:
@@ -109,3 +115,13 @@ def test_thinking_is_told_apart(recording: Recording) -> None:
     assert isinstance(thinking, ThinkingBlock) and isinstance(text, TextBlock)
     assert f"<think>{thinking.content}</think>{text.text}" == meaning(recording).text
     assert "".join(chunk.additional_kwargs.get("thinking_delta", "") for chunk in chunks) == thinking.content
+
+
+@pytest.mark.parametrize("recording", REPLACED)
+def test_withdrawn_words_are_never_streamed_when_buffered(recording: Recording) -> None:
+    """Check 2: then deltas add up to the text of a replaced answer too."""
+    llm = model(recording, on_replace="buffer")
+    chat, chunks = llm.chat(HELLO), list(llm.stream_chat(HELLO))
+    assert "".join(chunk.delta or "" for chunk in chunks) == spoken_by(chat) == meaning(recording).text
+    assert told_by(chunks[-1]) == told_by(chat)
+    assert chat.additional_kwargs["message_replaced"] is True
