@@ -39,26 +39,25 @@ __all__ = [
 ]
 
 _HOMES = {
-    "DifyChatEngine": "chat_engines",
-    "DifyChatLLM": "llms",
-    "DifyChatTool": "tools",
-    "DifyCompletionLLM": "llms",
-    "DifyModerationError": "errors",
-    "DifyCondition": "_filters",
-    "DifyFilter": "_filters",
-    "DifyKnowledgeIndex": "indices",
-    "DifyKnowledgeSink": "ingestion",
-    "DifyQueryEngine": "query_engines",
-    "DifyReader": "readers",
-    "DifyRetriever": "retrievers",
-    "DifyToolSpec": "tool_specs",
-    "DifyWorkflowTool": "tools",
+    "DifyCancelToken": "dify_integrations.bridge.cancelling:CancelToken",
+    "DifyChatEngine": ".chat_engines",
+    "DifyChatLLM": ".llms",
+    "DifyChatTool": ".tools",
+    "DifyCompletionLLM": ".llms",
+    "DifyModerationError": ".errors",
+    "DifyCondition": "._filters",
+    "DifyFilter": "._filters",
+    "DifyKnowledgeIndex": ".indices",
+    "DifyKnowledgeSink": ".ingestion",
+    "DifyQueryEngine": ".query_engines",
+    "DifyReader": ".readers",
+    "DifyRetriever": ".retrievers",
+    "DifyToolSpec": ".tool_specs",
+    "DifyWorkflowTool": ".tools",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name == "DifyCancelToken":
-        return import_module("dify_integrations.bridge.cancelling").CancelToken
     # Lazy: importing llama-index-core takes seconds.
     home = _HOMES.get(name)
     if home is None:
@@ -67,7 +66,8 @@ def __getattr__(name: str) -> Any:
         import_module("llama_index.core")
     except ImportError as error:
         raise ImportError(f'{name} needs llama-index-core: install with `pip install "dify-integrations[llamaindex]"`') from error
-    return getattr(import_module(f".{home}", __name__), name)
+    module, _, theirs = home.partition(":")
+    return getattr(import_module(module, __name__), theirs or name)
 
 
 def __dir__() -> list[str]:
