@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Kept = tuple["Document", list["Segment"]]
 """A document as Dify keeps it, with its chunks in their order."""
+_INDEXED = ("available", "disabled", "archived")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,7 @@ class Store:
         return await adriven(self._putting(entries, wait=wait), self.clients.asynchronous.datasets)
 
     def changed(self, entries: Sequence[Entry]) -> list[bool]:
-        """Of each whether it is not there, cannot be found, or has another mark."""
+        """Of each whether it is not there, has another mark, or was never indexed. What people switched off is there."""
         return driven(self._comparing(entries), self.clients.sync.datasets)
 
     async def achanged(self, entries: Sequence[Entry]) -> list[bool]:
@@ -179,7 +180,7 @@ class Store:
         changed = []
         for entry in entries:
             found = yield from self._finding(entry.id)
-            there = [values_of(document).get(INDEX_MARK) for document in found if document.display_status == "available"]
+            there = [values_of(document).get(INDEX_MARK) for document in found if document.display_status in _INDEXED]
             changed.append(there != [entry.mark])
         return changed
 

@@ -94,6 +94,14 @@ def test_refreshing_sends_what_is_new_or_changed_and_nothing_else(library: Libra
     assert library.index().refresh_ref_docs([changed, SHIPPING]) == [True, False]
 
 
+def test_what_people_switched_off_in_dify_is_not_refreshed(library: Library) -> None:
+    index = library.index()
+    index.insert(REFUNDS)
+    library.dify().datasets.documents.set_status(library.empty.id, "disable", [library.empty.documents[0].id])
+    assert index.refresh_ref_docs([REFUNDS]) == [False]
+    assert index.as_retriever().retrieve("refunds") == []
+
+
 def test_documents_that_were_put_in_otherwise_are_found_and_left_alone(library: Library) -> None:
     index = library.index(library.shop)
     index.delete_ref_doc("refunds.txt")
