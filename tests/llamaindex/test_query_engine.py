@@ -96,6 +96,7 @@ def test_text_streams_as_it_is_written(serve: Serve) -> None:
     assert response.metadata == {"dify": {}}
     gate.set()
     assert list(texts) == [" two"]
+    assert response.metadata is not None
     assert response.metadata["dify"]["conversation_id"]
 
 
