@@ -111,7 +111,7 @@ def _meant(shown: dict[str, Any], kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, FileInput):
-        return {name: told for name in ("type", "filename", "url") if (told := getattr(value, name))}
+        return {name: told for name in ("type", "filename") if (told := getattr(value, name))}
     if isinstance(value, dict):
         return {name: _plain(entry) for name, entry in value.items()}
     return [_plain(entry) for entry in value] if isinstance(value, (list, tuple)) else value
