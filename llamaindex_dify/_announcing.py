@@ -1,4 +1,4 @@
-"""Core's callback decorators around our methods: typed, closing what they wrap, and telling nothing that is not for telling.
+"""Core's callback and span decorators around our methods: typed, closing what they wrap, telling nothing that is not for telling.
 
 Core's decorators wrap the generator of a stream in one of their own and leave the inner one to the garbage collector when
 a reader leaves early. Handlers that keep the exception keep its traceback, and with it the inner generator: the connection
@@ -12,44 +12,49 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from llama_index_instrumentation import get_dispatcher
+from llama_index_instrumentation.dispatcher import DISPATCHER_SPAN_DECORATED_ATTR
 
 from dify_integrations.files import FileInput
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 Announce = Callable[[], Callable[..., Any]]
+dispatcher = get_dispatcher(__name__)
+_given: ContextVar[dict[str, Any]] = ContextVar("llamaindex_dify_given")
 
 
 def announced_chat(method: Method) -> Method:
     """Start and end events of a chat; core's decorator is untyped, and users' calls must not become `Any`."""
-    return cast("Method", _whole(llm_chat_callback, method))  # same arguments, same answer
+    return cast("Method", _spanned(_whole(llm_chat_callback, method)))  # same arguments, same answer
 
 
 def announced_completion(method: Method) -> Method:
     """Start and end events of a completion."""
-    return cast("Method", _whole(llm_completion_callback, method))  # same arguments, same answer
+    return cast("Method", _spanned(_whole(llm_completion_callback, method)))  # same arguments, same answer
 
 
 def announced_chat_stream(method: Method) -> Method:
     """As `announced_chat`, for a method that returns a generator."""
-    return cast("Method", _stream(llm_chat_callback, method))  # same arguments, same generator type
+    return cast("Method", _spanned(_stream(llm_chat_callback, method)))  # same arguments, same generator type
 
 
 def announced_completion_stream(method: Method) -> Method:
     """As `announced_completion`, for a method that returns a generator."""
-    return cast("Method", _stream(llm_completion_callback, method))  # same arguments, same generator type
+    return cast("Method", _spanned(_stream(llm_completion_callback, method)))  # same arguments, same generator type
 
 
 def announced_chat_astream(method: Method) -> Method:
     """As `announced_chat`, for a coroutine that returns an asynchronous generator."""
-    return cast("Method", _astream(llm_chat_callback, method))  # same arguments, same generator type
+    return cast("Method", _spanned(_astream(llm_chat_callback, method)))  # same arguments, same generator type
 
 
 def announced_completion_astream(method: Method) -> Method:
     """As `announced_completion`, for a coroutine that returns an asynchronous generator."""
-    return cast("Method", _astream(llm_completion_callback, method))  # same arguments, same generator type
+    return cast("Method", _spanned(_astream(llm_completion_callback, method)))  # same arguments, same generator type
 
 
 def _whole(announce: Announce, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,6 +102,45 @@ def _astream(announce: Announce, method: Callable[..., Any]) -> Callable[..., An
         return _aboth(await announce()(kept)(*args, **_shown(kwargs)), inner[0])
 
     return opened
+
+
+def _spanned(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method with core's span around it, which is told what handlers may see; core makes none of its own then."""
+    if inspect.iscoroutinefunction(method):
+
+        @functools.wraps(method)
+        async def arestored(*args: Any, **shown: Any) -> Any:
+            return await method(*args, **_meant(shown, _given.get()))
+
+        aspanned: Any = dispatcher.span(arestored)
+
+        @functools.wraps(method)
+        async def acalled(self: Any, *args: Any, **kwargs: Any) -> Any:
+            before = _given.set(kwargs)
+            try:
+                return await aspanned.__get__(self, type(self))(*args, **_shown(kwargs))
+            finally:
+                _given.reset(before)
+
+        setattr(acalled, DISPATCHER_SPAN_DECORATED_ATTR, True)
+        return acalled
+
+    @functools.wraps(method)
+    def restored(*args: Any, **shown: Any) -> Any:
+        return method(*args, **_meant(shown, _given.get()))
+
+    spanned: Any = dispatcher.span(restored)
+
+    @functools.wraps(method)
+    def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = _given.set(kwargs)
+        try:
+            return spanned.__get__(self, type(self))(*args, **_shown(kwargs))
+        finally:
+            _given.reset(before)
+
+    setattr(called, DISPATCHER_SPAN_DECORATED_ATTR, True)
+    return called
 
 
 def _shown(kwargs: dict[str, Any]) -> dict[str, Any]:

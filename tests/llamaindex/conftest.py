@@ -15,6 +15,7 @@ from llama_index_instrumentation.base import BaseEvent
 from llama_index_instrumentation.event_handlers import BaseEventHandler
 from llama_index_instrumentation.span import SimpleSpan
 from llama_index_instrumentation.span_handlers import SimpleSpanHandler
+from pydantic import Field
 
 from dify_integrations.local import App, LocalDify, Turn
 from llamaindex_dify import DifyChatLLM
@@ -75,12 +76,22 @@ def serve() -> Iterator[Serve]:
         yield start
 
 
+class Spans(SimpleSpanHandler):
+    """Keeps also the arguments that spans were told."""
+
+    arguments: list[Any] = Field(default_factory=list)
+
+    def new_span(self, id_: str, bound_args: Any, *args: Any, **kwargs: Any) -> SimpleSpan:
+        self.arguments.append(dict(bound_args.arguments))
+        return super().new_span(id_, bound_args, *args, **kwargs)
+
+
 @dataclass
 class Told:
     """What instrumentation heard."""
 
     events: list[BaseEvent] = field(default_factory=list)
-    spans: SimpleSpanHandler = field(default_factory=SimpleSpanHandler)
+    spans: Spans = field(default_factory=Spans)
 
     def names(self) -> list[str]:
         return [event.class_name() for event in self.events]
@@ -111,7 +122,7 @@ class _Writer(BaseEventHandler):
 @pytest.fixture
 def told() -> Iterator[Told]:
     """Listen to everything, for one test."""
-    heard = Told(spans=SimpleSpanHandler(open_spans={}, completed_spans=[], dropped_spans=[]))
+    heard = Told(spans=Spans(open_spans={}, completed_spans=[], dropped_spans=[]))
     root = get_dispatcher()
     writer = _Writer(heard=[])
     heard.events = writer.heard

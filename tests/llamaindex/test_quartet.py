@@ -74,6 +74,8 @@ def test_files_and_tokens_go_past_whoever_listens(serve: Serve, told: Any, metho
     asked(served.llm(), method, files=[file], cancel=DifyCancelToken(), user="bob")
     heard = [event.model_dump(mode="json") for event in told.events]
     assert "secret-recipe" not in json.dumps(heard)
+    (arguments,) = told.spans.arguments
+    assert arguments["kwargs"] == {"files": [{"type": "document", "filename": "recipe.txt"}], "user": "bob"}
     (start,) = [event for event in told.events if event.class_name().endswith("StartEvent")]
     assert start.additional_kwargs == {"files": [{"type": "document", "filename": "recipe.txt"}], "user": "bob"}
     (sent,) = [request.json for request in served.server.requests if request.path.endswith("/chat-messages")]
