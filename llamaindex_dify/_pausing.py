@@ -22,7 +22,7 @@ from dify_integrations.bridge.pausing import (
     refused,
     submitted,
 )
-from dify_integrations.errors import DifyError
+from dify_integrations.errors import DifyError, StreamInterrupted
 
 from ._surroundings import Kept
 from .events import DifyHumanInputRequest, DifyHumanInputResponse
@@ -32,11 +32,20 @@ if TYPE_CHECKING:
 
     from dify_integrations import AsyncDify, AsyncRun, RunResult
 
+FOLLOWED_AGAIN = 3
+"""Times a run is followed again when its stream breaks."""
+
 
 class Call(Stand):
-    """How a call stands, and how often somebody was asked."""
+    """How a call stands.
+
+    Attributes:
+        asked: How often somebody was asked.
+        broken: How often in a row the stream broke while the run was followed.
+    """
 
     asked: int
+    broken: int
 
 
 class PausingCall:
@@ -95,7 +104,7 @@ class PausingCall:
         return call.get("output")
 
     async def _begun(self) -> Any:
-        call = {**begun(self._key, self._user), "asked": 0, **reached(await self._begin(), self._output)}
+        call = {**begun(self._key, self._user), "asked": 0, "broken": 0, **reached(await self._begin(), self._output)}
         if "output" not in call:
             await self._kept.put(self._key, call)
         return call
@@ -131,4 +140,9 @@ class PausingCall:
 
     async def _go_on(self, call: Call) -> Change:
         run = self._client.workflows.resume(call["run_id"], user=call["user"], answered=call["answered"])
-        return reached(await self._follow(run), self._output)
+        try:
+            return {**reached(await self._follow(run), self._output), "broken": 0}
+        except StreamInterrupted:
+            if call["broken"] >= FOLLOWED_AGAIN:
+                raise
+            return {"broken": call["broken"] + 1}  # the run goes on, and following starts nothing

@@ -15,7 +15,7 @@ import pytest
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent, ToolCallResult
 from llama_index.core.workflow import Context, Event, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent, Workflow, step
 
-from dify_integrations.local import App, Fail, LocalDify, Outputs, Pause, Pauses, Text, Turn
+from dify_integrations.local import App, Cut, Fail, LocalDify, Outputs, Pause, Pauses, Text, Turn, UntilFollowed
 from llamaindex_dify import DifyWorkflowTool
 from llamaindex_dify.errors import DifyPausedError
 from llamaindex_dify.events import DifyHumanInputRequest, DifyHumanInputResponse
@@ -221,6 +221,19 @@ def test_a_form_answered_elsewhere_is_no_error() -> None:
 def _asked_once(_: Turn) -> Any:
     filled = yield Pause("Publish?", inputs=[COMMENT])
     yield Outputs({"text": f"{filled.action}: {filled.inputs['comment']}"})
+
+
+def test_a_stream_that_breaks_behind_the_form_is_followed_again() -> None:
+    """Check 17: the answer was given; nobody is asked a second time, and nothing starts anew."""
+
+    def script(_: Turn) -> Any:
+        filled = yield Pause("Publish?", until_followed=True)
+        yield from (Cut(), UntilFollowed(), Outputs({"text": filled.action}))
+
+    with Stage(script) as stage:
+        _, events = asyncio.run(answered(stage.agent(), lambda asked: asked.answer("approve")))
+        assert stage.counts == (1, 1)
+    assert results(events)[0].tool_output.content == "approve"
 
 
 def test_several_forms_are_one_request() -> None:
