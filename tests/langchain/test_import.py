@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import langchain_dify
 
@@ -23,6 +25,7 @@ except ImportError as error:
 """
 HEAVY = ("langgraph", "langchain", "langchain_openai", "openai", "transformers", "numpy", "starlette", "llama_index")
 LIGHT = f"import sys, langchain_dify; print([name for name in {HEAVY} if name in sys.modules])"
+MESSAGES = ("AIMessage", "AIMessageChunk", "ChatGenerationChunk", "Generation", "GenerationChunk")
 
 
 def ran(code: str) -> str:
@@ -40,3 +43,18 @@ def test_only_langchain_core_is_imported() -> None:
 def test_public_names() -> None:
     assert langchain_dify.__all__ == sorted(langchain_dify.__all__)
     assert all(hasattr(langchain_dify, name) for name in langchain_dify.__all__)
+
+
+def made_in(path: Path) -> set[str]:
+    """LangChain's objects that a file makes."""
+    calls = (node.func for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call))
+    return {call.id for call in calls if isinstance(call, ast.Name)} & {"Document", *MESSAGES}
+
+
+def test_one_place_makes_messages_of_items() -> None:
+    """What Dify streams becomes LangChain's in `_mapping`; `_stored` does it for what Dify has stored."""
+    files = sorted(Path(str(langchain_dify.__file__)).parent.glob("*.py"))
+    makers = {path.name: made_in(path) for path in files}
+    assert makers.pop("_mapping.py") == {"AIMessageChunk", "ChatGenerationChunk", "Document", "Generation", "GenerationChunk"}
+    assert makers.pop("_stored.py") == {"AIMessage", "Document"}
+    assert not any(makers.values())
