@@ -308,6 +308,31 @@ def test_partial_success_is_a_success_that_says_so() -> None:
     assert run.result().status == "partial-succeeded"
 
 
+def test_a_cancelled_run_closes_what_is_open() -> None:
+    """What comes behind the cut is not heard, and the end is told once."""
+    run = fold(Shape.WORKFLOW)
+    feed(run, started(), node("node_started", "a"))
+    run.cut()
+    assert feed(run, finished()) == []
+    items = list(run.cancel())
+    assert [type(item) for item in items] == [StepFinished, StepFinished, Ended]
+    assert list(run.cancel()) == []
+    error = run.failure()
+    assert isinstance(error, RunStopped)
+    assert error.result is not None
+    assert error.result.status == "stopped"
+
+
+def test_a_run_that_has_ended_is_not_cancelled() -> None:
+    """A cancel that comes too late changes nothing."""
+    run = fold()
+    feed(run, message("a"), end())
+    list(run.end())
+    assert list(run.cancel()) == []
+    assert run.result().status == "succeeded"
+    assert run.failure() is None
+
+
 def test_a_stop_by_somebody_else_raises() -> None:
     """A short answer is never silent."""
     run = fold(Shape.WORKFLOW)
