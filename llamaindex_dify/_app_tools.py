@@ -44,6 +44,7 @@ NODES: tuple[StreamedEvents, ...] = ("nodes",)
 class AppTool(FunctionTool):
     """A Dify app as a tool; use `DifyWorkflowTool` or `DifyChatTool`."""
 
+    # `_takes`, `_start` and `_text` are not declared abstract: core makes a span of every override of an abstract method.
     _modes: ClassVar[str]
     _asks: ClassVar[bool]
 

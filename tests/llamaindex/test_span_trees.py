@@ -17,12 +17,10 @@ from llamaindex_dify import DifyWorkflowTool
 from tests.llamaindex.conftest import Serve, Told
 from tests.llamaindex.trees import (
     ASYNC,
-    HELLO,
+    LEAVING,
     METHODS,
     Tree,
     call,
-    cancelled,
-    left_early,
     many,
     parallel,
     run,
@@ -100,19 +98,6 @@ def test_a_failure_drops_what_was_open(serve: Serve, told: Told, script: list[Sa
     assert len(dropped) == 2 and all((span.metadata or {})["error"] for span in dropped)
     assert told.spans.open_spans == {}
     assert [span.parent_id for span in told.ended if span.id_.startswith("DifyChatLLM.")] == [None, None]
-
-
-def left_in_sync(llm: Any) -> None:
-    stream = llm.stream_chat(HELLO)
-    next(stream)
-    stream.close()
-
-
-LEAVING: dict[str, Callable[[Any], Any]] = {
-    "close": left_in_sync,
-    "aclose": lambda llm: run(left_early(llm)),
-    "cancel": lambda llm: run(cancelled(llm)),
-}
 
 
 @pytest.mark.parametrize("leave", LEAVING.values(), ids=LEAVING)

@@ -29,12 +29,12 @@ from tests.llamaindex.conftest import Serve
 from tests.llamaindex.trees import (
     ASYNC,
     HELLO,
+    LEAVING,
     METHODS,
     USAGE,
     Tree,
     call,
-    cancelled,
-    left_early,
+    left_in_sync,
     many,
     parallel,
     run,
@@ -149,19 +149,6 @@ def test_a_failed_node(exported: Exported, serve: Serve, method: str) -> None:
     assert [span.status.status_code for span in exported.named("DifyNode.Code")] == [StatusCode.ERROR] * 2
     assert all("boom" in (span.status.description or "") for span in exported.named("DifyNode.Code"))
     assert exported.roots() == [f"DifyChatLLM.{method}"] * 2
-
-
-def left_in_sync(llm: DifyChatLLM) -> None:
-    stream = llm.stream_chat(HELLO)
-    next(stream)
-    stream.close()
-
-
-LEAVING: dict[str, Callable[[Any], Any]] = {
-    "close": left_in_sync,
-    "aclose": lambda llm: run(left_early(llm)),
-    "cancel": lambda llm: run(cancelled(llm)),
-}
 
 
 @pytest.mark.parametrize("leave", LEAVING.values(), ids=LEAVING)

@@ -147,3 +147,17 @@ async def cancelled(llm: DifyChatLLM) -> None:
     await arrived.wait()
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def left_in_sync(llm: DifyChatLLM) -> None:
+    """The stream is closed behind its first chunk."""
+    stream: Any = llm.stream_chat(HELLO)
+    next(stream)
+    stream.close()
+
+
+LEAVING: dict[str, Callable[[DifyChatLLM], Any]] = {
+    "close": left_in_sync,
+    "aclose": lambda llm: run(left_early(llm)),
+    "cancel": lambda llm: run(cancelled(llm)),
+}
