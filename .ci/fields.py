@@ -10,6 +10,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+# Public only because other files of the package use it.
+_NOT_SHOWN = {"alike", "app_fingerprint", "app_named", "apps_fingerprint", "clients", "model_post_init"}
+
 
 @lru_cache
 def classes(package: Path) -> dict[str, tuple[str, ast.ClassDef]]:
@@ -19,14 +22,44 @@ def classes(package: Path) -> dict[str, tuple[str, ast.ClassDef]]:
 
 
 def exported(package: Path) -> list[tuple[str, str]]:
-    """The names in the package's `__all__` that are classes of its own, with their dotted module."""
-    tree = ast.parse((package / "__init__.py").read_text("utf-8"))
+    """The names in the package's `__all__`, each with the dotted path of the class that stands behind it."""
+    init = package / "__init__.py"
     lists = [
         ast.literal_eval(node.value)
-        for node in tree.body
+        for node in ast.parse(init.read_text("utf-8")).body
         if isinstance(node, ast.Assign) and "__all__" in ast.unparse(node.targets[0])
     ]
-    return [(name, f"{package.name}.{classes(package)[name][0]}") for name in lists[0] if name in classes(package)]
+    return [(name, _home(init, name, package.parent)) for name in lists[0]]
+
+
+def _home(file: Path, name: str, root: Path) -> str:
+    """Where a class is made that a file makes or imports."""
+    tree = ast.parse(file.read_text("utf-8"))
+    if any(isinstance(node, ast.ClassDef) and node.name == name for node in tree.body):
+        return ".".join([*file.relative_to(root).with_suffix("").parts, name])
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            own = {alias.asname or alias.name: alias.name for alias in node.names}
+            if name in own:
+                base = file.parents[node.level - 1] if node.level else root
+                return _home(base.joinpath(*node.module.split(".")).with_suffix(".py"), own[name], root)
+    raise LookupError(f"{file} neither makes nor imports {name}")
+
+
+def inherited(package: Path, name: str) -> list[str]:
+    """The public methods that a class has from bases of its own package."""
+    _, found = classes(package).get(name, ("", None))
+    bases = [ast.unparse(base).partition("[")[0] for base in found.bases] if found is not None else []
+    methods = [method for base in bases for method in [*_methods(package, base), *inherited(package, base)]]
+    return [method for method in dict.fromkeys(methods) if method not in _NOT_SHOWN]
+
+
+def _methods(package: Path, name: str) -> list[str]:
+    _, found = classes(package).get(name, ("", None))
+    defined = (
+        [node for node in found.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))] if found is not None else []
+    )
+    return [node.name for node in defined if not node.name.startswith("_") and ast.get_docstring(node)]
 
 
 def fields_table(package: Path, name: str) -> str:

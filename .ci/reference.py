@@ -1,8 +1,8 @@
 """MkDocs hook: the reference pages, made from the client itself.
 
 One page per area of the client, with the area's methods and the shapes it takes and gives, one with every operation of the
-Service API, and one per class of the LangChain adapter. What stands there are the docstrings; a new area, operation or
-class needs no page of its own.
+Service API, and one per class of the adapters. What stands there are the docstrings; a new area, operation or class needs
+no page of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from inspect import getdoc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fields import exported, fields_table
+from fields import exported, fields_table, inherited
 from mkdocs.structure.files import File
 
 from dify_integrations import OPERATIONS, Dify
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "dify_integrations" / "models"
-ADAPTER = ROOT / "langchain_dify"
+ADAPTERS = {"langchain": ("LangChain classes", "langchain_dify"), "llamaindex": ("LlamaIndex classes", "llamaindex_dify")}
 # Shapes live in one file per area of the API, which is not always an area of the client.
 SHAPES = {
     "app": ["apps"],
@@ -45,6 +45,8 @@ MORE = {
     "file-input": ("Files for runs", ["dify_integrations.files.FileInput"]),
     "settings": ("Clocks and retries", ["dify_integrations.settings.Timeouts", "dify_integrations.core.retry.RetryPolicy"]),
     "errors": ("Errors", ["dify_integrations.errors"]),
+    "llamaindex-events": ("Events", ["llamaindex_dify.events"]),
+    "llamaindex-errors": ("Errors", ["llamaindex_dify.errors"]),
 }
 
 
@@ -92,10 +94,12 @@ def operations_page() -> str:
     )
 
 
-def class_page(name: str, module: str) -> str:
-    """A class of the adapter: its docstring and methods, then its fields."""
-    fields = fields_table(ADAPTER, name)
-    shown = f"# `{name}`\n\n::: {module}.{name}\n    options:\n      show_root_heading: false\n"
+def class_page(package: Path, name: str, home: str) -> str:
+    """A class of an adapter: its docstring and methods, then its fields."""
+    fields = fields_table(package, name)
+    shown = f"# `{name}`\n\n::: {home}\n    options:\n      show_root_heading: false\n"
+    if methods := inherited(package, name):
+        shown += f"      inherited_members: {methods}\n"
     return f"{shown}\n## Fields\n\n{fields}\n" if fields else shown
 
 
@@ -111,8 +115,9 @@ def pages() -> dict[str, tuple[str, str]]:
         made[f"{name}.md"] = (title, "\n\n".join([f"# {title}", *(f"::: {path}" for path in objects)]))
     for dotted, area in areas(client):
         made[page_name(dotted)] = (dotted, page_of(dotted, area))
-    for name, module in exported(ADAPTER):
-        made[f"langchain-{name}.md"] = (name, class_page(name, module))
+    for framework, (_, package) in ADAPTERS.items():
+        for name, home in exported(ROOT / package):
+            made[f"{framework}-{name}.md"] = (name, class_page(ROOT / package, name, home))
     return made
 
 
@@ -120,9 +125,12 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Put the pages into the navigation."""
     nav: list[Any] = config.nav or []
     made = {name: {title: f"reference/{name}"} for name, (title, _) in pages().items()}
-    classes = [entry for name, entry in made.items() if name.startswith("langchain-")]
-    client = [entry for name, entry in made.items() if not name.startswith("langchain-")]
-    nav.append({"Reference": [*client, {"LangChain classes": classes}]})
+    client = [entry for name, entry in made.items() if not name.startswith(tuple(ADAPTERS))]
+    adapters = [
+        {title: [entry for name, entry in sorted(made.items()) if name.startswith(framework)]}
+        for framework, (title, _) in ADAPTERS.items()
+    ]
+    nav.append({"Reference": [*client, *adapters]})
     config.nav = nav
     return config
 

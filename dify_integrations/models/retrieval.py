@@ -79,7 +79,12 @@ def _is_number(value: float | str) -> bool:
 
 
 class MetadataFilter(RequestModel):
-    """Conditions joined by `and` or `or`. Servers before 1.4 and 1.13.3 to 1.14.0 ignore filters silently."""
+    """Conditions joined by `and` or `or`. Servers before 1.4 and 1.13.3 to 1.14.0 ignore filters silently.
+
+    Attributes:
+        logical_operator: `and` or `or`, for all of them.
+        conditions: One level of them.
+    """
 
     logical_operator: Literal["and", "or"] = "and"
     conditions: list[MetadataCondition] = Field(default_factory=list)

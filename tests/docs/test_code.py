@@ -8,12 +8,14 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from dify_integrations.local import LocalDify
 from examples.stage import local_dify, settings_of
+from tests.llamaindex.conftest import AGENTS_LOOK
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -52,6 +54,7 @@ def own_loop() -> Iterator[None]:
 @pytest.mark.usefixtures("environment", "own_loop")
 @pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
 @pytest.mark.filterwarnings("ignore:RunnableWithMessageHistory is deprecated")
+@pytest.mark.filterwarnings(AGENTS_LOOK)
 @pytest.mark.parametrize("block", BLOCKS)
 def test_code_runs_as_printed(block: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Every Python block of every page, pasted into an empty file."""
@@ -142,3 +145,23 @@ def test_the_demo_shows_all_six_scenes() -> None:
     assert out.count("Knowledge Retrieval") == 2
     assert out.count("Collect ideas") == 2
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(("package", "folder"), [("langchain_dify", "langchain"), ("llamaindex_dify", "llamaindex")])
+def test_every_public_name_of_an_adapter_is_documented(package: str, folder: str) -> None:
+    """With a link to its reference page, which the site makes of `__all__`."""
+    told = "".join(page.read_text("utf-8") for page in (ROOT / "docs" / folder).glob("*.md"))
+    assert [name for name in import_module(package).__all__ if f"../reference/{folder}-{name}.md" not in told] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tests_that_a_page_names_exist(page: Path) -> None:
+    """What a page calls shown by a test is."""
+    for name, test in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text("utf-8")):
+        assert not test or re.search(rf"^(async )?def {test}\(", (ROOT / name).read_text("utf-8"), re.MULTILINE), test
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """A page that is not there is found by nobody."""
+    navigation = (ROOT / "mkdocs.yml").read_text("utf-8")
+    assert [page.name for page in (ROOT / "docs").rglob("*.md") if str(page.relative_to(ROOT / "docs")) not in navigation] == []
