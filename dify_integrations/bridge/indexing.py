@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
@@ -37,7 +38,7 @@ _BUILT_IN: Final[Mapping[str, MetadataType]] = {
 CUT: Final = "␞␞␞"
 """Where `whole_rule` cuts: between texts that are to be chunks of one document."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:@/+=-]{1,100}")
-_LONGEST_TITLE: Final = 120
+_LONGEST_TITLE: Final = 90  # servers cut names at 200 characters, and the id must stay in
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,18 @@ class Replacement:
 
     updated: str | None
     deleted: tuple[str, ...]
+
+
+def is_left_over(document: Document, entry: Entry) -> bool:
+    """Whether the document may be what a put of this entry left behind that was cut off before the id was told."""
+    return document.name == entry.name and document.created_from == "api" and not values_of(document)
+
+
+def free_name(entry: Entry, others: Iterable[Document]) -> str:
+    """The entry's name, with a number where another document has it: Dify would write over that one."""
+    taken = {document.name for document in others}
+    numbered = (f"{entry.name} ({number})" for number in count(2))
+    return next(name for name in chain([entry.name], numbered) if name not in taken)
 
 
 def replacement(found: Sequence[Document]) -> Replacement:

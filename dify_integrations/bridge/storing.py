@@ -10,10 +10,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import IndexingError
+from ..errors import BadRequest, DifyError, IndexingError
 from .flows import Call, Flow, adriven, driven
-from .indexing import INDEX_MARK, Entry, assignment, given_back, handle, is_entry, latest, missing_fields, replacement, whole_rule
-from .stored import values_of
+from .indexing import (
+    CUT,
+    INDEX_MARK,
+    Entry,
+    assignment,
+    free_name,
+    given_back,
+    handle,
+    is_entry,
+    is_left_over,
+    latest,
+    missing_fields,
+    replacement,
+    whole_rule,
+)
+from .stored import values_of, whole_text
 
 if TYPE_CHECKING:
     from ..models.datasets import DocForm, IndexingTechnique
@@ -137,11 +151,13 @@ class Store:
         return Stored([entry.id for entry, _ in sent if entry.id not in failed], failed)
 
     def _submitting(self, entry: Entry, known: MetadataFields) -> Flow[SubmittedDocument]:
-        plan = replacement((yield from self._finding(entry.id)))
+        there = yield from self._named(entry.id)
+        plan = replacement([document for document in there if is_entry(document, entry.id)])
+        name = yield from self._name(entry, [document for document in there if not is_entry(document, entry.id)])
         for document_id in plan.deleted:
             yield self._deletion(document_id)
         told: dict[str, Any] = {
-            "name": entry.name,
+            "name": name,
             "text": entry.text,
             "process_rule": self.process_rule or whole_rule(),
             "doc_form": self.doc_form,
@@ -156,6 +172,15 @@ class Store:
         yield lambda datasets: datasets.metadata.assign(self.dataset_id, described)
         return submitted
 
+    def _name(self, entry: Entry, others: Sequence[Document]) -> Flow[str]:
+        strangers = []
+        for document in others:
+            left_over = is_left_over(document, entry)
+            if left_over and document.display_status in _INDEXED:
+                left_over = _words(whole_text((yield self._chunks(document.id)))) == _words(entry.text)
+            strangers += [] if left_over else [document]
+        return free_name(entry, strangers)
+
     def _waiting(self, submitted: SubmittedDocument, left: float | None) -> Flow[None]:
         yield lambda datasets: datasets.documents.wait_until_indexed(
             self.dataset_id, submitted.batch, timeout_s=left, poll_s=self.poll_s
@@ -164,17 +189,27 @@ class Store:
     def _fields(self, entries: Sequence[Entry]) -> Flow[MetadataFields]:
         """The knowledge base's metadata fields, after those that are needed were made."""
         known: MetadataFields = yield lambda datasets: datasets.metadata.list(self.dataset_id)
+        refused: DifyError | None = None
         missing = missing_fields(known, self.metadata_fields, entries)
         for name, kind in missing.items():
-            yield self._field(name, kind)
+            try:
+                yield self._field(name, kind)
+            except BadRequest as error:  # perhaps somebody else made it meanwhile
+                refused = error
         if missing:
             known = yield lambda datasets: datasets.metadata.list(self.dataset_id)
+        if refused and missing_fields(known, self.metadata_fields, entries):
+            raise refused
         return known
 
     def _finding(self, entry_id: str) -> Flow[list[Document]]:
         """What carries the id: nothing, one, or several after two puts at once."""
-        found: list[Document] = yield lambda datasets: datasets.documents.iterate(self.dataset_id, keyword=handle(entry_id))
-        return [document for document in found if is_entry(document, entry_id)]
+        return [document for document in (yield from self._named(entry_id)) if is_entry(document, entry_id)]
+
+    def _named(self, entry_id: str) -> Flow[list[Document]]:
+        """What may carry the id, and what only has such a name."""
+        named: list[Document] = yield lambda datasets: datasets.documents.iterate(self.dataset_id, keyword=handle(entry_id))
+        return named
 
     def _comparing(self, entries: Sequence[Entry]) -> Flow[list[bool]]:
         changed = []
@@ -216,3 +251,7 @@ class Store:
 
     def _chunks(self, document_id: str) -> Call:
         return lambda datasets: datasets.segments.iterate(self.dataset_id, document_id)
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(CUT, " ").split()

@@ -34,7 +34,8 @@ class Config:
 
 
 def text_source(state: State, name: str, text: str) -> Source:
-    """A text as a file, which Dify stores under the document's name."""
+    """A text as a file, which Dify stores under the document's name, cut at 200 characters."""
+    name = name[:200]
     return Source(name, kept(state, name, "txt", "text/plain", text.encode()))
 
 
