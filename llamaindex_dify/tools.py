@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from dify_integrations.bridge.clients import app_fingerprint
 from dify_integrations.bridge.outputs import output_text
 from dify_integrations.bridge.tool_schema import QUERY
 
@@ -102,12 +103,16 @@ class DifyChatTool(AppTool):
 
     async def _enter(self, request: dict[str, Any], context: Context[Any] | None) -> dict[str, Any]:
         kept = await self._conversations(context)
-        return {**request, "conversation_id": (await kept.pop(self.metadata.get_name()) if kept else "") or ""}
+        return {**request, "conversation_id": (await kept.pop(self._mine()) if kept else "") or ""}
 
     async def _leave(self, context: Context[Any] | None, conversation_id: str) -> None:
         kept = await self._conversations(context)
         if kept is not None and conversation_id:
-            await kept.put(self.metadata.get_name(), conversation_id)
+            await kept.put(self._mine(), conversation_id)
+
+    def _mine(self) -> str:
+        """Names this tool's conversation: agents of one `Context` may have tools of other apps or users by the same name."""
+        return f"{self.metadata.get_name()}:{app_fingerprint(self._clients.settings, self._user)}"
 
     async def _conversations(self, context: Context[Any] | None) -> Kept | None:
         if context is None or self._conversation == "new":

@@ -98,6 +98,26 @@ def test_calls_at_once_do_not_talk_past_each_other(serve: Serve) -> None:
     assert len(set(conversations(outputs))) == 2
 
 
+def test_tools_of_one_name_do_not_share_a_conversation(serve: Serve) -> None:
+    """Other apps and other end users, in one `Context`: each goes on in its own."""
+    served, other = serve(echo), serve(echo)
+    tools = [tool_of(served), tool_of(served, user="bob"), tool_of(other)]
+    workflow = Asking(timeout=30)
+
+    async def through() -> list[ToolOutput]:
+        context: Context[Any] = Context(workflow)
+        outputs: list[ToolOutput] = []
+        for tool in (*tools, *tools):
+            outputs += list(await workflow.run(ctx=context, tool=tool, questions=["a"]))
+        return outputs
+
+    outputs = asyncio.run(through())
+    assert [output.content for output in outputs] == ["a?"] * 6
+    first, second = conversations(outputs[:3]), conversations(outputs[3:])
+    assert first == second
+    assert [sent.get("conversation_id") or "" for sent in (*served.sent, *other.sent)] == ["", "", *first[:2], "", first[2]]
+
+
 def test_every_call_can_be_a_new_conversation(serve: Serve) -> None:
     served = serve(echo)
     assert len(set(conversations(ask(tool_of(served, conversation="new"), "a", "b")))) == 2
