@@ -26,7 +26,8 @@ class Library:
         self.shop = Dataset("Shop", DOCUMENTS, metadata=METADATA)
         self.other = Dataset("Other", {"notes.txt": "Refunds were discussed in May."})
         self.empty = Dataset("Empty")
-        self.server = LocalDify([app or App("chat", "chat")], [self.shop, self.other, self.empty, *more], **options)
+        self.app = app or App("chat", "chat")
+        self.server = LocalDify([self.app], [self.shop, self.other, self.empty, *more], **options)
         self._stack = ExitStack()
 
     def __enter__(self) -> Library:
@@ -58,7 +59,7 @@ class Library:
         return DifyReader(**{**self.connection, "dataset_id": (dataset or self.shop).id, **options})
 
     def llm(self, **options: Any) -> DifyChatLLM:
-        return DifyChatLLM(api_key=self.server.apps[0].api_key, base_url=self.server.base_url, user="ada", **options)
+        return DifyChatLLM(api_key=self.app.api_key, base_url=self.server.base_url, user="ada", **options)
 
     @property
     def asked(self) -> list[Any]:

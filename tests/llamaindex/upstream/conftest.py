@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from llama_index.core.llms import ChatMessage
 
+from dify_integrations.local import App
+from tests.llamaindex.library import Library
 from tests.llamaindex.upstream.adapter import ResponseGenerator, Upstream
 
 StartUpstream = Callable[..., Upstream]
+Stocked = Callable[..., tuple[Upstream, Library]]
 
 
 @pytest.fixture
@@ -25,3 +29,17 @@ def upstream(serve: Callable[..., Any]) -> StartUpstream:
         return made
 
     return start
+
+
+@pytest.fixture
+def stocked() -> Iterator[Stocked]:
+    """Start such an app on a server that has knowledge bases too."""
+    with ExitStack() as stack:
+
+        def start(answers: ResponseGenerator | Sequence[ChatMessage] = ()) -> tuple[Upstream, Library]:
+            made = Upstream(answers)
+            library = stack.enter_context(Library(app=App("app", "chat", made.script)))
+            made.connect = library.llm
+            return made, library
+
+        yield start
