@@ -7,7 +7,9 @@ base (DIFY_DATASET_ID).
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -113,6 +115,7 @@ def local_dify(pace_s: float = PACE_S) -> LocalDify:
                 inputs_form=[{"text-input": {"variable": "topic", "label": "Topic", "required": True}}],
                 script=newsletter,
             ),
+            App("team", "chat", description="The model of two agents that work together", script=team),
             App(
                 "out-of-order",
                 "chat",
@@ -149,3 +152,19 @@ def newsletter(turn: Turn) -> Generator[Say, Filled, None]:
     sent = answer.action == "send"
     yield Node("template-transform", "Send" if sent else "Discard")
     yield Outputs({"text": f"{'Sent' if sent else 'Discarded'}: {draft} {answer.inputs.get('remark', '')}".strip()})
+
+
+def team(turn: Turn) -> Iterator[Say]:
+    """A model that two agents think with: one looks up and hands over, the other has the text written."""
+    results = re.findall(r'<tool_result id="[^"]*" name="(\w+)" status="ok">(.*)</tool_result>', turn.query)
+    done = [name for name, _ in results]
+    if "copywriter" in done:
+        yield from tokens(f"Here it is: {json.loads(results[-1][1])}")
+        return
+    if "handoff" in done:
+        call = {"name": "copywriter", "arguments": {"topic": "evenings in the workshop"}}
+    elif "search_knowledge" in done:
+        call = {"name": "handoff", "arguments": {"to_agent": "writer", "reason": "The facts are there."}}
+    else:
+        call = {"name": "search_knowledge", "arguments": {"query": "When is the workshop open?"}}
+    yield from tokens(f"<tool_calls>\n{json.dumps(call)}\n</tool_calls>")
