@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from llama_index.core.bridge.pydantic import BaseModel, Field
 from llama_index.core.schema import MetadataMode
 from llama_index.core.tools import FunctionTool
 from llama_index.core.tools.tool_spec.base import BaseToolSpec
@@ -24,6 +25,13 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 SEARCH = "search_knowledge"
+SEARCH_DESCRIPTION = "Search the knowledge base; gives the passages that fit the query best."
+
+
+class Search(BaseModel):
+    """The arguments of `search_knowledge`."""
+
+    query: str = Field(description="What to look for, in the words of the documents.")
 
 
 class DifyToolSpec(BaseToolSpec):
@@ -138,7 +146,18 @@ class DifyToolSpec(BaseToolSpec):
         if name not in (SEARCH, f"a{SEARCH}") or self._retriever is None:
             raise InvalidArgument(f"there is no tool {name!r}, only {', '.join(map(str, self.spec_functions))}")
         # Named after the sync function either way; agents call the async one.
-        return super().to_tool_list([(SEARCH, f"a{SEARCH}")], dict(metadata))
+        return [self._search(metadata.get(SEARCH) or metadata.get(f"a{SEARCH}"))]
+
+    def _search(self, metadata: ToolMetadata | None) -> FunctionTool:
+        # Core would tell models the Python signature and the indented docstring, and the arguments of whoever named the tool.
+        return FunctionTool.from_defaults(
+            fn=self.search_knowledge,
+            async_fn=self.asearch_knowledge,
+            name=metadata.get_name() if metadata else SEARCH,
+            description=metadata.description if metadata else SEARCH_DESCRIPTION,
+            fn_schema=Search,
+            return_direct=bool(metadata and metadata.return_direct),
+        )
 
     def _source(self) -> BaseRetriever:
         if self._retriever is None:

@@ -80,8 +80,12 @@ def test_the_search_is_a_tool(house: House) -> None:
     search = house.spec(**house.knowledge).to_tool_list()[-1]
     assert isinstance(search, FunctionTool)
     assert search.metadata.name == "search_knowledge"
-    assert list(search.metadata.get_parameters_dict()["properties"]) == ["query"]
-    assert "knowledge base" in search.metadata.description
+    (query,) = search.metadata.get_parameters_dict()["properties"].items()
+    assert query == (
+        "query",
+        {"title": "Query", "type": "string", "description": "What to look for, in the words of the documents."},
+    )
+    assert search.metadata.description == "Search the knowledge base; gives the passages that fit the query best."
     for output in (search(query="return an order"), asyncio.run(search.acall(query="return an order"))):
         assert "within 30 days" in output.content
         assert "document_name: returns.md" in output.content
@@ -115,6 +119,8 @@ def test_some_tools_under_other_names(house: House) -> None:
     assert poet.metadata.get_parameters_dict()["required"] == ["topic"]
     assert poet(topic="cats").tool_name == "poet"
     assert (look_up.metadata.name, look_up.metadata.description) == ("look_up", "Looks up.")
+    assert look_up.metadata.get_parameters_dict()["required"] == ["query"]
+    assert "within 30 days" in look_up(query="return an order").content
     assert spec.to_tool_list(["editor"])[0].metadata.name == "editor"
 
 
