@@ -8,9 +8,9 @@ import pytest
 
 from dify_integrations.local import Gate, LocalDify, Node, Outputs, Text, tokens
 from tests.examples.acting import TOPIC, Cast, calls, main_of, printed_live, reviewed, submitted, two_tools
+from tests.llamaindex.conftest import AGENTS_LOOK
 
-# core 0.14.25: an agent looks at every attribute of itself to find its steps, pydantic's deprecated ones included.
-pytestmark = pytest.mark.filterwarnings(r"ignore:(The|Accessing the) \S+ attribute:pydantic.warnings.PydanticDeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(AGENTS_LOOK)
 
 
 def sent(server: LocalDify, path: str) -> list[dict[str, str]]:
