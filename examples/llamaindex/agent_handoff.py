@@ -24,7 +24,7 @@ async def team() -> AgentWorkflow:
         name="librarian",
         description="Knows what the handbook says",
         system_prompt="Look up what the task needs, then hand over to the writer.",
-        tools=spec.to_tool_list(["search_knowledge"]),
+        tools=[*spec.to_tool_list(["search_knowledge"])],
         llm=llm,
         can_handoff_to=["writer"],
     )
@@ -32,7 +32,7 @@ async def team() -> AgentWorkflow:
         name="writer",
         description="Has texts written",
         system_prompt="Have the text written by the copywriter, and pass it on.",
-        tools=spec.to_tool_list(["copywriter"]),
+        tools=[*spec.to_tool_list(["copywriter"])],
         llm=llm,
         can_handoff_to=["librarian"],
     )

@@ -21,7 +21,7 @@ async def work(task: str) -> None:
         {"api_key": os.environ["DIFY_CHATFLOW_KEY"], "name": "look_up"},
     ]
     spec = await DifyToolSpec.afrom_apps(apps)
-    agent = FunctionAgent(tools=spec.to_tool_list(), llm=DifyChatLLM(tool_calling="prompt"))
+    agent = FunctionAgent(tools=[*spec.to_tool_list()], llm=DifyChatLLM(tool_calling="prompt"))
     handler = agent.run(task)
     async for event in handler.stream_events():
         if isinstance(event, AgentStream):
