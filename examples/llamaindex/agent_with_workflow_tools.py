@@ -32,7 +32,8 @@ async def work(task: str) -> None:
             print("  ", event.tool_name, "is at", event.title)
         elif isinstance(event, ToolCallResult):
             print("gets", event.tool_output.content, event.tool_output.raw_output["status"])
-    print(f"\n{len((await handler).tool_calls)} tool calls")
+    print()
+    await handler  # raises what went wrong
 
 
 def main(task: str = "Write a text about sea kayaks") -> None:
