@@ -6,6 +6,7 @@ is not started again, and what was submitted not submitted again, also in anothe
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,8 @@ from dify_integrations.bridge.pausing import (
 )
 from dify_integrations.errors import DifyError, StreamInterrupted
 
-from ._surroundings import Kept
+from ._replays import StepRun, calls_under_way
+from ._surroundings import Kept, step_worker
 from .events import DifyHumanInputRequest, DifyHumanInputResponse
 
 if TYPE_CHECKING:
@@ -40,11 +42,11 @@ class Call(Stand):
     """How a call stands.
 
     Attributes:
-        asked: How often somebody was asked.
+        asked: Names of the requests so far.
         broken: How often in a row the stream broke while the run was followed.
     """
 
-    asked: int
+    asked: list[str]
     broken: int
 
 
@@ -54,11 +56,11 @@ class PausingCall:
     Args:
         client: Speaks to Dify.
         context: The workflow around the call.
-        key: Which call this is.
+        key: Which call this is; equal ones of one step may have the same.
         user: Who starts the run.
         about: Told to the person beside the forms.
         begin: Starts the run and follows it to its end or pause.
-        follow: Follows a run that was started before.
+        follow: Follows a run that goes on.
         output: What the call gives for a run that is over, as JSON values.
     """
 
@@ -77,7 +79,8 @@ class PausingCall:
         self._client = client
         self._context = context
         self._kept = Kept(context, "calls")
-        self._key = key
+        self._step_run = StepRun.current()
+        self._key = self._step_run.numbered(key)
         self._user = user
         self._about = about
         self._begin = begin
@@ -88,30 +91,73 @@ class PausingCall:
         """The output of the run, at last; until then the workflow is made to wait, by an exception of its own.
 
         Raises:
-            DifyError: As the run's, which is then over for this call.
+            DifyError: As the run's, which is then over for this call. Without details where the step is run again.
         """
-        call: Call = await self._kept.get(self._key) or await self._begun()
-        steps = {"ask": self._ask, "submit": self._submit, "follow": self._go_on}
+        under_way = calls_under_way(self._context.store)
+        end: Change | None = None
+        while end is None:
+            other = under_way.get(self._key)
+            if other is None:
+                end = await self._alone(under_way)
+            else:  # the step is run more than once at the same time
+                await asyncio.wait([other])
+                end = other.result()
+        await self._over(end)
+        if "failed" in end:
+            raise end.get("raised") or DifyError(end["failed"])
+        return end["output"]
+
+    async def _alone(self, under_way: dict[str, asyncio.Future[Any]]) -> Change:
+        mine = under_way[self._key] = asyncio.get_running_loop().create_future()
+        end: Change | None = None
         try:
+            end = await self._end()
+            await self._over(end)
+            return end
+        finally:
+            del under_way[self._key]
+            mine.set_result(end)
+
+    async def _end(self) -> Change:
+        """How the call ends: with its `output`, or by what it `failed` of."""
+        call: Any = await self._kept.get(self._key)
+        if call is not None and "failed" in call:
+            return {"failed": call["failed"]}
+        try:
+            call = call or await self._begun()
+            steps = {"ask": self._ask, "submit": self._submit, "follow": self._go_on}
             while (step := next_step(call)) != "end":
-                change = await steps[step](call)
-                call = {**call, **change}  # type: ignore[typeddict-item]  # a change has some of the same keys
+                call = {**call, **await steps[step](call)}
                 await self._kept.put(self._key, call)
-        except DifyError:
-            await self._kept.pop(self._key)
-            raise
-        await self._kept.pop(self._key)
-        return call.get("output")
+        except DifyError as error:
+            return {"failed": str(error), "raised": error}
+        return {"output": call["output"]}
+
+    async def _over(self, end: Change) -> None:
+        """The call is over. It is remembered only if its step will be run again: then it must not be made again."""
+        over = self._step_run.over
+        over[self._key] = {name: value for name, value in end.items() if name != "raised"}
+        if self._step_run.waits:
+            await self._kept.put(self._key, over[self._key])
+        else:
+            for key in over:
+                await self._kept.pop(key)
+        # Core keeps an answer until the step that takes it ends; one that comes late would run the step once more.
+        for waiter in getattr(getattr(step_worker(), "state", None), "collected_waiters", ()):
+            if waiter.waiter_id.startswith(f"dify:{self._key}:") and waiter.resolved_event is not None:
+                await self._context.wait_for_event(DifyHumanInputResponse, waiter_id=waiter.waiter_id)
 
     async def _begun(self) -> Any:
-        call = {**begun(self._key, self._user), "asked": 0, "broken": 0, **reached(await self._begin(), self._output)}
+        call = {**begun(self._key, self._user), "asked": [], "broken": 0, **reached(await self._begin(), self._output)}
         if "output" not in call:
             await self._kept.put(self._key, call)
         return call
 
     async def _ask(self, call: Call) -> Change:
         pause = call["pause"] or {}
-        token = pause["forms"][0]["form_token"] or pause["forms"][0]["form_id"]
+        form = pause["forms"][0]["form_token"] or pause["forms"][0]["form_id"]
+        # Asked for again, it is another request: core gives an answer to all that wait for such a one, or have.
+        token = f"{form}:{len(call['asked'])}" if form in call["asked"] else form
         request = DifyHumanInputRequest(
             **self._about,
             prefix=asked_text((form["node_title"], form["content"]) for form in pause["forms"]),
@@ -120,14 +166,20 @@ class PausingCall:
             forms=pause["forms"],
             error=call["error"],
         )
-        given = await self._context.wait_for_event(
-            DifyHumanInputResponse,
-            waiter_event=request,
-            waiter_id=f"dify:{token}:{call['asked']}",
-            requirements={"form_token": token},
-            timeout=None,  # people take days
-        )
-        return {**asked(call, given.response), "asked": call["asked"] + 1}
+        try:
+            given = await self._context.wait_for_event(
+                DifyHumanInputResponse,
+                waiter_event=request,
+                waiter_id=f"dify:{self._key}:{token}",
+                requirements={"form_token": token},
+                timeout=None,  # people take days
+            )
+        except Exception:
+            self._step_run.waits = True
+            for key, end in self._step_run.over.items():
+                await self._kept.put(key, end)
+            raise
+        return {**asked(call, given.response), "asked": [*call["asked"], token]}
 
     async def _submit(self, call: Call) -> Change:
         try:

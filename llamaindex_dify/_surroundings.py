@@ -27,7 +27,7 @@ def running_context() -> Context[Any] | None:
 
 def tool_call_id() -> str:
     """The id of the agent's tool call that this code answers; `""` outside of an agent."""
-    return str(getattr(getattr(_step(), "event", None), "tool_id", "") or "")
+    return str(getattr(getattr(step_worker(), "event", None), "tool_id", "") or "")
 
 
 def call_key(name: str, arguments: Mapping[str, Any]) -> str:
@@ -37,12 +37,13 @@ def call_key(name: str, arguments: Mapping[str, Any]) -> str:
         name: The tool's.
         arguments: The call's.
     """
-    which = tool_call_id() or getattr(getattr(_step(), "state", None), "work_item_id", None) or ""
+    which = tool_call_id() or getattr(getattr(step_worker(), "state", None), "work_item_id", None) or ""
     text = json.dumps([name, which, arguments], sort_keys=True, default=repr)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _step() -> Any:
+def step_worker() -> Any:
+    """What core knows of the run of the step that runs this code; `None` outside of one."""
     # Core hands neither the call nor the step to a tool, so this looks where `Context.get_step_context` looks.
     try:
         from workflows.runtime.types.results import StepWorkerStateContextVar

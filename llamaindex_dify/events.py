@@ -217,7 +217,7 @@ class DifyHumanInputRequest(InputRequiredEvent):
         prefix: What to show a person who answers by words alone.
         tool_name, tool_id: Whose run.
         workflow_run_id: Which run.
-        form_token: Names this pause; the answer has the same.
+        form_token: Names this request; the answer has the same. It is the first form's, with a number when that is asked for again.
         forms: The forms, each with `node_id`, `node_title`, `content`, `inputs`, `actions`, `default_values`,
             `expiration_time` and `form_token`.
         error: Why the last answer was refused.

@@ -1,0 +1,122 @@
+"""Core runs a waiting step again from its top, once for every answer that fits: whatever it runs again, nothing happens twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+from llama_index.core.workflow import Context, Event, StartEvent, StopEvent, Workflow, step
+
+from dify_integrations.local import Fail, Filled, Outputs, Pause, Turn
+from llamaindex_dify.events import DifyHumanInputRequest, DifyHumanInputResponse
+from tests.llamaindex.reviewing import review
+from tests.llamaindex.test_human_input import Stage, answered, approve, requests
+
+
+def soon(workflow: Any, *given: Any, **more: Any) -> Any:
+    return asyncio.run(asyncio.wait_for(answered(workflow, *given, **more), 10))
+
+
+def test_any_number_of_refused_answers() -> None:
+    """Check 17: each is asked for again, more often than a step has workers, and the good one is heard."""
+    answers = iter([*range(6), {"action": "approve", "inputs": {"comment": "at last"}}])
+
+    def answer(request: DifyHumanInputRequest) -> Event:
+        return DifyHumanInputResponse(form_token=request.form_token, response=next(answers))
+
+    with Stage() as stage:
+        said, events = soon(stage.agent(), answer)
+        assert stage.counts == (1, 1)
+    assert [asked.error is None for asked in requests(events)] == [True, *[False] * 6]
+    assert "approve: at last" in str(said)
+
+
+class Published(Event):
+    content: str
+
+
+class Waiting(Workflow):
+    """One that goes on after the step that asks."""
+
+    def __init__(self) -> None:
+        super().__init__(timeout=10)
+        self.published: list[str] = []
+        self.finish = asyncio.Event()
+
+    @step
+    async def publish(self, ev: StartEvent) -> Published:
+        return Published(content=(await ev.tool.acall()).content)
+
+    @step
+    async def hold(self, ctx: Context[Any], ev: Published) -> StopEvent:
+        self.published.append(ev.content)
+        ctx.write_event_to_stream(ev)
+        await self.finish.wait()
+        return StopEvent(result=self.published)
+
+
+def test_an_answer_that_comes_twice() -> None:
+    """Check 17: two clicks, at once and when all is over: the form is submitted once, and nothing is started again."""
+
+    async def clicked(stage: Stage) -> Any:
+        workflow, tool, answers = Waiting(), stage.workflow_tool(), []
+        handler = workflow.run(tool=tool)
+        async for event in handler.stream_events():
+            if isinstance(event, DifyHumanInputRequest):
+                answers.append(approve(event))
+                for _ in range(2):
+                    handler.ctx.send_event(answers[-1])
+            if isinstance(event, Published):
+                break
+        for answer in answers:
+            handler.ctx.send_event(answer)
+        await tool.acall()  # whatever those began would have been sent before this
+        workflow.finish.set()
+        return await handler
+
+    with Stage(lambda turn: review(turn, "Editor", "Lawyer")) as stage:
+        said = asyncio.run(asyncio.wait_for(clicked(stage), 10))
+        assert stage.counts == (1 + 1, 2)
+    assert set(said) == {"approve: Good Editor; approve: Good Lawyer"}
+
+
+class Sequence(Workflow):
+    @step
+    async def publish(self, ev: StartEvent) -> StopEvent:
+        outputs = []
+        for topic in ev.topics:
+            outputs.append((await ev.tool.acall(topic=topic)).content)
+        return StopEvent(result=outputs)
+
+
+class AtOnce(Workflow):
+    @step
+    async def publish(self, ev: StartEvent) -> StopEvent:
+        outputs = await asyncio.gather(*(ev.tool.acall(topic=topic) for topic in ev.topics))
+        return StopEvent(result=[output.content for output in outputs])
+
+
+def mixed(turn: Turn) -> Generator[Any, Filled, None]:
+    """Asks, fails or just writes."""
+    topic = str(turn.inputs.get("topic"))
+    if topic == "fails":
+        yield Fail("boom")
+    elif topic == "writes":
+        yield Outputs({"text": topic})
+    else:
+        filled = yield Pause("Publish?", title=topic, until_followed=True)
+        yield Outputs({"text": f"{topic} {filled.action}"})
+
+
+@pytest.mark.parametrize("workflow", [Sequence, AtOnce])
+def test_calls_in_one_step(workflow: type[Workflow]) -> None:
+    """Check 17: those that are over when another one waits are not made again, whether they failed or not; equal ones are two."""
+    topics = ["writes", "a", "fails", "b", "b", "writes"]
+    with Stage(mixed) as stage:
+        said, events = soon(workflow(timeout=10), lambda asked: asked.answer("approve"), tool=stage.workflow_tool(), topics=topics)
+        assert stage.counts == (6, 3)
+    assert len(requests(events)) == 3
+    assert said[:2] + said[3:] == ["writes", "a approve", "b approve", "b approve", "writes"]
+    assert "boom" in said[2]
