@@ -57,7 +57,7 @@ def test_an_answer_that_is_only_a_replacement_is_spoken(serve: Serve, way: str) 
 
 @each_way
 def test_a_reset_begins_another_conversation(serve: Serve, way: str) -> None:
-    """Check 18: with an empty memory and a new id."""
+    """Check 18 and 20: with an empty memory and a new id."""
     served = serve(echo)
     engine = engine_for(served)
     ASK[way](engine, "one")
@@ -94,7 +94,7 @@ def test_tools_of_the_apps_agent_are_sources(serve: Serve, way: str) -> None:
 
 @each_way
 def test_a_history_begins_a_new_conversation_and_is_told_once(serve: Serve, way: str) -> None:
-    """Check 18: a caller's history is rendered with the first question, and the next one goes without."""
+    """Check 18 and 20: a caller's history is rendered with the first question, and the next one goes without."""
     served = serve(echo)
     engine = engine_for(served, chat_history=[ChatMessage(role="user", content="I am Ada"), ChatMessage("Hi", role="assistant")])
     ASK[way](engine, "Who am I?")
@@ -107,7 +107,7 @@ def test_a_history_begins_a_new_conversation_and_is_told_once(serve: Serve, way:
 
 
 def test_a_history_of_a_call_leaves_the_old_conversation(serve: Serve) -> None:
-    """Check 18: in all four methods; an empty history is a new conversation too."""
+    """Check 18 and 20: in all four methods; an empty history is a new conversation too."""
     served = serve(echo)
     engine = engine_for(served)
     engine.chat("one")

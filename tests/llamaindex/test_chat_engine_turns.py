@@ -13,7 +13,7 @@ import pytest
 from dify_integrations import InvalidArgument
 from dify_integrations.local import App, Gate, LocalDify, Text
 from llamaindex_dify import DifyChatEngine, DifyChatLLM
-from tests.llamaindex.engines import asked, echo, engine_for, read, said, saying
+from tests.llamaindex.engines import asked, astreamed, echo, engine_for, said, saying
 
 Serve = Callable[..., Any]
 
@@ -26,7 +26,7 @@ def test_twenty_users_with_one_llm_never_mix() -> None:
 
         async def talk(engine: DifyChatEngine) -> list[str]:
             first = str(await engine.achat("a"))
-            second = str(await read(engine, "b"))
+            second = str((await astreamed(engine, "b"))[0])
             return [first, second, str(await engine.achat("c"))]
 
         async def all_at_once() -> list[list[str]]:

@@ -9,8 +9,6 @@ from typing import Any
 import pytest
 from llama_index.core import Settings
 from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.chat_engine import CondensePlusContextChatEngine, ContextChatEngine
-from llama_index.core.memory import ChatMemoryBuffer
 from llama_index.core.postprocessor import LLMRerank, LongContextReorder, SimilarityPostprocessor
 from llama_index.core.query_engine import CitationQueryEngine, RetrieverQueryEngine
 from llama_index.core.retrievers import QueryFusionRetriever, RecursiveRetriever, RouterRetriever
@@ -33,8 +31,6 @@ def saying(turn: Turn) -> list[Say]:
         return [Text(VARIANTS)]
     if "SingleSelection" in asked:
         return [Text('<tool_calls>\n{"name": "SingleSelection", "arguments": {"index": 2, "reason": "notes"}}\n</tool_calls>')]
-    if "standalone question" in asked:
-        return [Text(QUESTION)]
     if "choices" in asked.lower():
         return [Text('[{"choice": 2, "reason": "parcels"}]')]
     if "relevance score" in asked:
@@ -162,17 +158,6 @@ def test_the_noise_of_a_retriever_tool_is_not_asked(library: Library) -> None:
     told = RetrieverTool.from_defaults(library.retriever()).call(input="refunds")
     assert "30 days" in str(told.content)
     assert library.asked[0]["query"] == "input is refunds"
-
-
-@pytest.mark.parametrize("kind", [ContextChatEngine, CondensePlusContextChatEngine])
-def test_chat_engines_answer_from_the_passages(library: Library, kind: Any) -> None:
-    memory = ChatMemoryBuffer.from_defaults(token_limit=3000)  # core's default keeps a database open
-    engine = kind.from_defaults(retriever=library.retriever(similarity_top_k=1), llm=library.llm(), memory=memory)
-    told = engine.chat(QUESTION)
-    assert "30 days" in str(told) and len(told.source_nodes) == 1
-    assert "30 days" in "".join(engine.stream_chat("And " + QUESTION).response_gen)
-    assert "30 days" in str(asyncio.run(engine.achat(QUESTION)))
-    assert len(memory.get_all()) == 6
 
 
 def test_postprocessors_take_the_nodes(library: Library) -> None:
