@@ -24,7 +24,7 @@ def condensing(messages: Sequence[ChatMessage], **_: Any) -> ChatMessage:
     prompt = messages[-1].content or ""
     if "<Chat History>" not in prompt:
         return says(prompt)
-    history, _, asked = prompt.partition("<Chat History>\n")[2].partition("\n\n<Follow Up Message>\n")
+    history, asked = prompt.partition("<Chat History>\n")[2].split("\n\n<Follow Up Message>\n")
     return says(f"{asked.splitlines()[0]} (after: {history})")
 
 
