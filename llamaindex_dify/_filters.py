@@ -61,7 +61,11 @@ def as_dify(filters: Filters | None, field_types: Mapping[str, FieldType]) -> Di
     """
     if isinstance(filters, MetadataFilters):
         return dify_filter(filters, field_types)
-    return DifyFilter.model_validate(filters) if isinstance(filters, dict) else filters
+    if filters is None or isinstance(filters, DifyFilter):
+        return filters
+    if isinstance(filters, dict):
+        return DifyFilter.model_validate(filters)
+    raise InvalidArgument(f"filters are MetadataFilters, a DifyFilter or the same as a dictionary, not a {type(filters).__name__}")
 
 
 def known_types(bases: Sequence[MetadataFields]) -> dict[str, FieldType]:
@@ -108,7 +112,7 @@ def dify_filter(filters: MetadataFilters, field_types: Mapping[str, FieldType]) 
         raise InvalidArgument("Dify's metadata filters cannot express the condition 'not'")
     leaves = _leaves(filters, condition)
     if len(leaves) == 1 and leaves[0].operator in _GROUPS:
-        return _group(leaves[0])
+        return _group(leaves[0], field_types.get(leaves[0].key))
     conditions = [_condition(leaf, field_types.get(leaf.key)) for leaf in leaves]
     return DifyFilter(logical_operator="or" if condition is FilterCondition.OR else "and", conditions=conditions)
 
@@ -127,21 +131,34 @@ def _leaves(filters: MetadataFilters, condition: FilterCondition) -> list[Metada
     return leaves
 
 
-def _group(leaf: MetadataFilter) -> DifyFilter:
-    values = leaf.value if isinstance(leaf.value, list) else [leaf.value]
-    conditions = [DifyCondition(name=leaf.key, comparison_operator="contains", value=str(value)) for value in values]
+def _group(leaf: MetadataFilter, field_type: FieldType | None) -> DifyFilter:
+    kind = field_type or _type_of(leaf.value)
+    if kind != "string":
+        raise _refusal(leaf, kind)
+    conditions = [DifyCondition(name=leaf.key, comparison_operator="contains", value=value) for value in _several(leaf)]
     return DifyFilter(logical_operator="or" if leaf.operator is FilterOperator.ANY else "and", conditions=conditions)
 
 
 def _condition(leaf: MetadataFilter, field_type: FieldType | None) -> DifyCondition:
     kind = field_type or _type_of(leaf.value)
-    comparison = _COMPARISONS[kind].get(leaf.operator)
+    comparison = _COMPARISONS.get(kind, {}).get(leaf.operator)
     if comparison is None:
-        hint = " unless it is the only filter" if leaf.operator in _GROUPS else ""
-        raise InvalidArgument(
-            f"Dify cannot compare the {kind} field {leaf.key!r} by {leaf.operator.value!r} (FilterOperator.{leaf.operator.name}){hint}"
-        )
+        raise _refusal(leaf, kind)
     return DifyCondition(name=leaf.key, comparison_operator=comparison, value=_value(leaf, comparison, kind))
+
+
+def _refusal(leaf: MetadataFilter, kind: str) -> InvalidArgument:
+    hint = " unless it is the only filter" if leaf.operator in _GROUPS and kind == "string" else ""
+    return InvalidArgument(
+        f"Dify cannot compare the {kind} field {leaf.key!r} by {leaf.operator.value!r} (FilterOperator.{leaf.operator.name}){hint}"
+    )
+
+
+def _several(leaf: MetadataFilter) -> list[str]:
+    values = leaf.value if isinstance(leaf.value, list) else [leaf.value]
+    if not values or None in values:  # there would be no condition, and everything would be found
+        raise InvalidArgument(f"the filter on {leaf.key!r} needs at least one value for {leaf.operator.value!r}")
+    return [str(value) for value in values]
 
 
 def _type_of(value: Any) -> FieldType:
@@ -154,8 +171,7 @@ def _value(leaf: MetadataFilter, comparison: str, kind: FieldType) -> Any:
         return None
     if comparison in ("in", "not in"):
         # Always a list: the server splits a string at its commas.
-        values = leaf.value if isinstance(leaf.value, list) else [leaf.value]
-        return [str(value) for value in values]
+        return _several(leaf) if leaf.value != [] else []
     if leaf.value is None or isinstance(leaf.value, list):
         raise InvalidArgument(f"the filter on {leaf.key!r} needs one value for {leaf.operator.value!r}")
     if kind == "string":

@@ -66,9 +66,28 @@ def test_any_and_all_stand_alone(operator: Op, joined: str) -> None:
     found = dify_filter(one("string", operator, ["a", "b"]), {})
     assert found.logical_operator == joined
     assert [(each.comparison_operator, each.value) for each in found.conditions] == [("contains", "a"), ("contains", "b")]
+    for kind, value in (("number", [1]), ("time", [1])):
+        with pytest.raises(ValueError, match=f"{kind} field 'f'"):
+            dify_filter(one(kind, operator, value), types(kind))
+    (condition,) = dify_filter(one("number", operator, [1]), {"f": "string"}).conditions
+    assert condition.value == "1"
     two = MetadataFilters(filters=[*one("string", operator, ["a"]).filters, *one("string", Op.EQ).filters])
     with pytest.raises(ValueError, match="only filter"):
         dify_filter(two, {})
+
+
+@pytest.mark.parametrize("operator", [Op.ANY, Op.ALL, Op.IN, Op.NIN])
+def test_a_comparison_with_nothing_is_refused(operator: Op) -> None:
+    """Of no value there would be no condition, and everything would be found."""
+    none = MetadataFilters(filters=[MetadataFilter(key="f", value=None, operator=operator)])
+    with pytest.raises(ValueError, match="at least one value"):
+        dify_filter(none, {})
+    empty = one("string", operator, [])
+    if operator in (Op.IN, Op.NIN):  # the server knows what is in nothing
+        assert dify_filter(empty, {}).conditions[0].value == []
+    else:
+        with pytest.raises(ValueError, match="at least one value"):
+            dify_filter(empty, {})
 
 
 def test_groups_of_the_same_condition_are_flattened() -> None:
@@ -102,6 +121,10 @@ REFUSED: list[Any] = [
     MetadataFilters(filters=one("string", Op.EQ).filters, condition=FilterCondition.NOT),
     {"conditions": [{"name": "f", "comparison_operator": ">=", "value": 1}]},
     {"conditions": [{"name": "f", "comparison_operator": "is"}]},
+    one("string", Op.ANY, []),
+    one("string", Op.EQ).filters[0],
+    [one("string", Op.EQ).filters[0]],
+    "topic = money",
 ]
 
 
@@ -138,6 +161,11 @@ def test_filters_of_every_kind_reach_dify(library: Library, checked: bool) -> No
 def test_a_number_told_to_be_a_string_is_compared_as_one() -> None:
     (condition,) = dify_filter(one("number", Op.IN, [2023, 2024]), {"f": "string"}).conditions
     assert (condition.comparison_operator, condition.value) == ("in", ["2023", "2024"])
+
+
+def test_a_type_that_dify_does_not_know_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match="date field 'f'"):
+        dify_filter(one("number", Op.GT), {"f": "date"})  # type: ignore[dict-item]  # a mistake
 
 
 def test_validation_takes_the_types_from_dify(library: Library) -> None:
