@@ -160,7 +160,7 @@ def entries_of(nodes: Sequence[BaseNode], *, chunked: bool) -> list[Entry]:
     """Nodes as documents: those of one source are one, in their order.
 
     Args:
-        nodes: With a text each. A document without a source is its own.
+        nodes: With a text each. A document is its own source, as everywhere in core.
         chunked: Whether each node is to be one chunk, because nobody said how else to cut.
 
     Raises:
@@ -170,8 +170,13 @@ def entries_of(nodes: Sequence[BaseNode], *, chunked: bool) -> list[Entry]:
     for node in nodes:
         if not node.get_content(MetadataMode.NONE).strip():
             raise InvalidArgument(f"node {node.node_id!r} has no text, and Dify keeps nothing else")
-        sources.setdefault(node.ref_doc_id or node.node_id, []).append(node)
+        sources.setdefault(source_of(node), []).append(node)
     return [_entry(source, parts, CUT if chunked else "\n\n") for source, parts in sources.items()]
+
+
+def source_of(node: BaseNode) -> str:
+    """The id that a node is kept under."""
+    return node.node_id if isinstance(node, Document) else node.ref_doc_id or node.node_id
 
 
 def _entry(source: str, parts: Sequence[BaseNode], between: str) -> Entry:

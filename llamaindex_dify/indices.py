@@ -19,7 +19,7 @@ from dify_integrations.bridge.storing import Store
 from dify_integrations.errors import InvalidArgument
 from dify_integrations.settings import Timeouts
 
-from ._mapping import entries_of, whole_document
+from ._mapping import entries_of, source_of, whole_document
 from .retrievers import DifyRetriever
 
 if TYPE_CHECKING:
@@ -261,14 +261,16 @@ class DifyKnowledgeIndex(BaseManagedIndex):
             Of each document whether it was put in.
         """
         with self._callback_manager.as_trace("refresh_ref_docs"):
-            changed = self._store.changed(self._entries(documents))
+            entries = self._entries(documents)
+            changed = _told(entries, self._store.changed(entries), documents)
             self._insert(_those(documents, changed), **update_kwargs.get("insert_kwargs", {}))
             return changed
 
     @override
     async def arefresh_ref_docs(self, documents: Sequence[Document], **update_kwargs: Any) -> list[bool]:
         """As `refresh_ref_docs`, without blocking."""
-        changed = await self._store.achanged(self._entries(documents))
+        entries = self._entries(documents)
+        changed = _told(entries, await self._store.achanged(entries), documents)
         await self.ainsert_nodes(_those(documents, changed), **update_kwargs.get("insert_kwargs", {}))
         return changed
 
@@ -300,6 +302,12 @@ class _Untouched(TransformComponent):
 
     def __call__(self, nodes: Sequence[BaseNode], **_: Any) -> Sequence[BaseNode]:
         return nodes
+
+
+def _told(entries: Sequence[Entry], changed: Sequence[bool], documents: Sequence[Document]) -> list[bool]:
+    """What is known of the entries, told of the documents: those with the same id are one entry."""
+    known = {entry.id: each for entry, each in zip(entries, changed, strict=True)}
+    return [known[source_of(document)] for document in documents]
 
 
 def _those(documents: Sequence[Document], chosen: Sequence[bool]) -> list[Document]:

@@ -22,7 +22,7 @@ class DifyKnowledgeSink(KnowledgeComponent, TransformComponent):
     """Puts the nodes of a pipeline into a knowledge base, and hands them on unchanged.
 
     Nodes of one source become one document under the source's id, each node a chunk, in place of what was there under that
-    id; as with `DifyKnowledgeIndex.insert_nodes`, which finds, changes and deletes them. Documents without a source are put
+    id; as with `DifyKnowledgeIndex.insert_nodes`, which finds, changes and deletes them. Documents are put
     in whole, and Dify cuts them by `process_rule`. Dify embeds them itself: no embedding is needed before.
 
     A pipeline with a cache does not run a transformation again whose input it knows: what was deleted in Dify meanwhile

@@ -94,6 +94,28 @@ def test_refreshing_sends_what_is_new_or_changed_and_nothing_else(library: Libra
     assert library.index().refresh_ref_docs([changed, SHIPPING]) == [True, False]
 
 
+def test_documents_of_the_same_id_are_one(library: Library) -> None:
+    """As in core, which keeps the texts of both."""
+    index = library.index()
+    pair = [Document(id_="pages", text=text) for text in ("Page one.", "Page two.")]
+    for expected in (True, False):
+        assert index.refresh_ref_docs([*pair, SHIPPING]) == [expected] * 3
+        assert asyncio.run(index.arefresh_ref_docs(pair)) == [False] * 2
+    assert [segment.content for segment in library.empty.documents[0].segments] == ["Page one.", "Page two."]
+
+
+def test_chunks_that_were_read_as_documents_are_documents(library: Library) -> None:
+    """Each has a source, and none takes the place of another one of it; its own id finds it."""
+    chunks = library.reader(mode="segments").load_data()
+    index = library.index()
+    index.insert(chunks[0])
+    assert index.refresh_ref_docs(chunks) == [False, True, True, True]
+    library.sink()(chunks)
+    assert sorted(index.ref_doc_info) == sorted(chunk.id_ for chunk in chunks)
+    index.delete_ref_doc(chunks[0].id_)
+    assert len(library.empty.documents) == 3
+
+
 def test_what_people_switched_off_in_dify_is_not_refreshed(library: Library) -> None:
     index = library.index()
     index.insert(REFUNDS)
