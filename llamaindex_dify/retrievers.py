@@ -14,7 +14,7 @@ from dify_integrations.bridge.flows import Call, Flow, adriven, driven
 from dify_integrations.bridge.fusion import children_of, merged
 from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, retrieval_model
 from dify_integrations.bridge.searching import OnDatasetError, Searcher
-from dify_integrations.errors import InvalidArgument
+from dify_integrations.errors import DifyError, InvalidArgument
 from dify_integrations.settings import Timeouts
 
 from ._filters import FieldType, Filters, as_dify, known_types, refuse_unknown
@@ -170,17 +170,31 @@ class DifyRetriever(BaseRetriever):
 
     def _options(self) -> Flow[SearchOptions]:
         """What is asked for, its filters compared with the fields there are if that is wanted: once."""
-        if self._unchecked is not None:
-            bases: list[MetadataFields] = []
-            for dataset_id in dict.fromkeys(self._dataset_ids):
-                bases += [(yield _metadata_fields(dataset_id))]
+        unchecked = self._unchecked  # another query may be here at the same time
+        if unchecked is not None:
+            bases = yield from self._fields()
             types: dict[str, FieldType] = {**known_types(bases), **self._field_types}
-            condition = as_dify(self._unchecked, types)
+            condition = as_dify(unchecked, types)
             if condition is not None:
                 refuse_unknown(condition, types)
             self._wanted = replace(self._wanted, metadata_filter=condition)
             self._unchecked = None
         return self._wanted
+
+    def _fields(self) -> Flow[list[MetadataFields]]:
+        """The fields of all knowledge bases, but for those that may be left out."""
+        bases: list[MetadataFields] = []
+        failure: DifyError | None = None
+        for dataset_id in dict.fromkeys(self._dataset_ids):
+            try:
+                bases += [(yield _metadata_fields(dataset_id))]
+            except DifyError as error:
+                failure = error
+                if self._on_dataset_error == "raise":
+                    raise
+        if failure is not None and not bases:
+            raise failure
+        return bases
 
     def _nodes(self, results: list[list[Hit]]) -> list[NodeWithScore]:
         if self._granularity == "child":

@@ -87,11 +87,12 @@ class Searcher:
     def _asking(self, dataset_id: str, queries: Sequence[str], options: SearchOptions) -> Flow[list[list[Hit]]]:
         if not options.is_empty:
             yield from self._learning(dataset_id)
+        knew = dataset_id in self.saved  # another search may learn it before this one is answered
         try:
             return (yield from self._searching(dataset_id, queries, options))
         except BadRequest:
             # An economy knowledge base refuses even the settings it has saved; it is asked again by keyword.
-            if dataset_id in self.saved or not is_economy((yield from self._learning(dataset_id))):
+            if knew or not is_economy((yield from self._learning(dataset_id))):
                 raise
         return (yield from self._searching(dataset_id, queries, options))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -184,6 +185,22 @@ def test_validation_takes_the_types_from_dify(library: Library) -> None:
     wrong = DifyFilter(conditions=[DifyCondition(name="topic", comparison_operator=">", value=3)])
     with pytest.raises(InvalidArgument, match="string field 'topic' by '>'"):
         library.retriever(filters=wrong, validate_filters=True).retrieve("refunds")
+
+
+def test_queries_at_once_are_all_filtered(library: Library) -> None:
+    """The first ones ask for the fields at the same time; none of them may lose the filter, nor those that follow."""
+    year = MetadataFilters(filters=[MetadataFilter(key="year", value=2023)])
+    retriever, threaded = (library.retriever(filters=year, validate_filters=True) for _ in range(2))
+
+    async def work() -> None:
+        await asyncio.gather(*(retriever.aretrieve("refunds") for _ in range(5)))
+
+    asyncio.run(work())
+    with ThreadPoolExecutor(5) as threads:
+        list(threads.map(threaded.retrieve, ["refunds"] * 5))
+    retriever.retrieve("refunds")
+    sent = [asked["retrieval_model"]["metadata_filtering_conditions"]["conditions"] for asked in library.asked]
+    assert sent == [[{"name": "year", "comparison_operator": "=", "value": 2023}]] * 11
 
 
 def test_fields_of_several_bases_must_be_in_all_and_of_one_type(library: Library) -> None:

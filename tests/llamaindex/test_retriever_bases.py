@@ -6,10 +6,12 @@ import asyncio
 import threading
 import warnings
 from contextvars import ContextVar
+from typing import Any
 
 import anyio
 import httpx
 import pytest
+from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
 
 from dify_integrations import AsyncDify, AuthenticationError, Dify, NotFound
 from dify_integrations.local import Dataset
@@ -132,6 +134,16 @@ def test_when_none_can_be_asked_the_reason_is_raised(library: Library) -> None:
         retriever.retrieve("refunds")
 
 
+def test_filters_are_validated_with_the_bases_that_can_be_asked(library: Library) -> None:
+    year = MetadataFilters(filters=[MetadataFilter(key="year", value=2023)])
+    options: Any = {**library.connection, "filters": year, "validate_filters": True, "on_dataset_error": "skip"}
+    with pytest.warns(UserWarning, match=f"{MISSING} was left out"):
+        nodes = both(DifyRetriever([MISSING, library.shop.id], **options), "refunds")
+    assert {node.node.metadata["document_name"] for node in nodes} == {"refunds.txt"}
+    with pytest.raises(NotFound):
+        DifyRetriever([MISSING], **options).retrieve("refunds")
+
+
 # -- economy
 
 
@@ -145,3 +157,37 @@ def test_an_economy_base_is_asked_by_keyword_after_it_refused_its_own_settings()
         assert methods == [None, *["keyword_search"] * 4]
         assert library.requests("GET") == 1
         assert both(library.retriever(economy, library.shop, similarity_top_k=3), "refunds")
+
+
+class LateRefusal(httpx.AsyncHTTPTransport):
+    """Keeps back the answer to the second search until the knowledge base's settings have been told to the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.searches = 0
+        self.told = anyio.Event()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self.searches += request.method == "POST"
+        late = self.searches == 2
+        answer = await super().handle_async_request(request)
+        if request.method == "GET":
+            self.told.set()
+        elif late:
+            with anyio.fail_after(5):
+                await self.told.wait()
+                await anyio.lowlevel.checkpoint()
+        return answer
+
+
+def test_searches_at_once_of_an_economy_base_are_all_asked_again() -> None:
+    """Also one that is refused after another one has learnt why."""
+    economy = Dataset("Economy", DOCUMENTS, indexing_technique="economy")
+
+    async def work() -> list[int]:
+        async with httpx.AsyncClient(transport=LateRefusal()) as http:
+            retriever = DifyRetriever(economy.id, async_client=AsyncDify(**library.connection, http_client=http))
+            return [len(nodes) for nodes in await asyncio.gather(*(retriever.aretrieve("refunds") for _ in range(2)))]
+
+    with Library(economy) as library:
+        assert asyncio.run(work()) == [2, 2]
