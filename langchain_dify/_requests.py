@@ -15,7 +15,7 @@ from dify_integrations.bridge.clients import app_fingerprint
 from dify_integrations.bridge.conversation import Plan, Policy, Tips
 from dify_integrations.bridge.reading import Reading
 from dify_integrations.bridge.turn import without_system
-from dify_integrations.bridge.turn_taking import TurnTaking
+from dify_integrations.bridge.turn_taking import TurnTaking, astarted, started
 
 from ._binding import Binding, told_digest
 from ._cancelling import cancelled_by
@@ -85,18 +85,31 @@ class ChatTurn:
         """As `ask`, without blocking."""
         await self._turn.aask(self.clients.asynchronous, self._user)
 
-    def start(self, stream: Callable[..., RunT]) -> RunT:
+    def start(self, stream: Callable[..., Run]) -> Run:
         """The turn's run.
 
         Args:
-            stream: The sync or async client's `chat.stream`.
+            stream: The client's `chat.stream`.
+
+        Returns:
+            The run; enter it with `with`.
 
         Raises:
             InvalidArgument: There is nothing to say, or the conversation must not be continued and the model refuses to
                 begin another.
         """
+        return started(self._turn, lambda planned: self._sent(stream, planned))
+
+    async def astart(self, stream: Callable[..., AsyncRun]) -> AsyncRun:
+        """As `start`, without blocking."""
+
+        async def sent(planned: Plan) -> AsyncRun:
+            return self._sent(stream, planned)
+
+        return await astarted(self._turn, sent)
+
+    def _sent(self, stream: Callable[..., RunT], planned: Plan) -> RunT:
         model, told = self._model, self._kwargs
-        planned = self._turn.begin()
         if planned.forked is not None:
             log.info("conversation %s has moved on: the history begins a new one", planned.forked.conversation_id)
         # A complaint goes where everything else was said; only where it begins anew all is said again.
@@ -154,8 +167,8 @@ class ChatTurn:
 
     def _stamp(self) -> dict[str, str]:
         """What a later turn must know of this one, wherever its history is kept meanwhile."""
-        digests = {"system_digest": self._turn.system, "tools_digest": self._binding.digest}
-        return {"app": self._app, **{name: told for name, told in digests.items() if told}}
+        known = {"system_digest": self._turn.system, "tools_digest": self._binding.digest, "conversation_lost": self._turn.lost}
+        return {"app": self._app, **{name: told for name, told in known.items() if told}}
 
 
 @contextmanager

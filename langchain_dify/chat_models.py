@@ -180,7 +180,7 @@ class ChatDify(PromptedChatModel):
     ) -> ChatResult:
         with chat_turn(self, messages, stop, kwargs, self._known_tips()) as turn:
             await turn.aask()
-            run = turn.start(turn.clients.asynchronous.chat.stream)
+            run = await turn.astart(turn.clients.asynchronous.chat.stream)
             reply, children = turn.reply(run), AsyncChildRuns(self._root(run_manager, AsyncCallbackManager))
             async with children, run:
                 async for item in run.items():
@@ -274,7 +274,7 @@ class ChatDify(PromptedChatModel):
     ) -> AsyncGenerator[ChatGenerationChunk, None]:
         with planned as turn:
             await turn.aask()
-            run = turn.start(turn.clients.asynchronous.chat.stream)
+            run = await turn.astart(turn.clients.asynchronous.chat.stream)
             reply, children = turn.reply(run, form), AsyncChildRuns(root)
             async with children, run:
                 async for item in run.items():

@@ -64,7 +64,6 @@ class DifyApp(PromptedFunctionCalling):
         if unknown:
             raise InvalidArgument(f"{type(self).__name__} has no {', '.join(unknown)}; the model is chosen inside the Dify app")
         super().__init__(**{name: value for name, value in fields.items() if value is not None})
-        self._tips = Tips()
         self._clients = Clients(
             client,
             async_client,
@@ -77,6 +76,7 @@ class DifyApp(PromptedFunctionCalling):
         if self.conversation == "stateless" and self.conversation_id:
             raise InvalidArgument('conversation="stateless" continues no conversation_id; leave one of the two out')
         settings = self._clients.settings  # a wrong address is told here, not at the first call
+        self._tips = Tips.at(settings.base_url)
         if client is not None or async_client is not None:
             self.api_key = SecretStr(settings.api_key.reveal()) if settings.api_key else None
             self.base_url = settings.base_url

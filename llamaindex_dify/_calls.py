@@ -12,7 +12,7 @@ from dify_integrations.bridge.clients import app_fingerprint
 from dify_integrations.bridge.conversation import Policy, Tips
 from dify_integrations.bridge.tool_calls import UNCALLED
 from dify_integrations.bridge.turn import Message, render, without_system
-from dify_integrations.bridge.turn_taking import TurnTaking
+from dify_integrations.bridge.turn_taking import TurnTaking, astarted, started
 from dify_integrations.errors import InvalidArgument
 
 from ._answers import Answer
@@ -22,11 +22,13 @@ from ._turns import Options, bridge_messages, options_of, with_files, with_offer
 from ._watching import watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 
     from dify_integrations import AsyncRun, Run
+    from dify_integrations.bridge.clients import Clients
+    from dify_integrations.bridge.conversation import Plan
     from dify_integrations.files import FileInput
 
     from ._base import DifyApp
@@ -58,6 +60,7 @@ class Call:
     Attributes:
         clients: To ask by.
         tracer: Follows the run.
+        answer: What it says, from when it started.
         demanding: Whether the answer must call a tool.
 
     Raises:
@@ -124,13 +127,23 @@ class Call:
         """As `ask`, without blocking."""
         await self._turn.aask(self.clients.asynchronous, self._user)
 
-    def begin(self) -> Request:
-        """What to send."""
-        planned = self._turn.begin()
-        stamp = {"app": self._app, **({"system_digest": planned.system} if planned.system else {})}
+    def started(self, start: Callable[[Clients, Request], Run]) -> Run:
+        """The call's run, which ends when the call is cancelled; enter it with `with`."""
+        return started(self._turn, lambda planned: self._sent(start(self.clients, self._request(planned))))
+
+    async def astarted(self, start: Callable[[Clients, Request], Awaitable[AsyncRun]]) -> AsyncRun:
+        """As `started`, without blocking."""
+
+        async def sent(planned: Plan) -> AsyncRun:
+            return self._sent(await start(self.clients, self._request(planned)))
+
+        return await astarted(self._turn, sent)
+
+    def _request(self, planned: Plan) -> Request:
+        told = {"app": self._app, "system_digest": planned.system, "conversation_lost": self._turn.lost}
         offer = self._options.offer
         self.answer = Answer(
-            stamp,
+            {name: value for name, value in told.items() if value},
             offer.parser if offer is not None else None,
             on_replace=self._llm.on_replace,
             citations=self._llm.citations,
@@ -144,8 +157,7 @@ class Call:
             passed_on=self._options.passed_on,
         )
 
-    def sent(self, run: RunT) -> RunT:
-        """The call's run, which ends when the call is cancelled."""
+    def _sent(self, run: RunT) -> RunT:
         self._run = self._shown(run)
         return self._options.cancel.watch(run) if self._options.cancel is not None else run
 

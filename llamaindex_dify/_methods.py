@@ -68,7 +68,7 @@ class DifyLLM(DifyApp):
     def _answered(self, call: Call) -> ChatResponse:
         with call.turn():
             call.ask()
-            run = call.sent(self._run(call.clients, call.begin()))
+            run = call.started(self._run)
             with call.tracer.of(run) as see, suppress(RunStopped), run:
                 for item in run.items():
                     see(item)
@@ -85,7 +85,7 @@ class DifyLLM(DifyApp):
     async def _aanswered(self, call: Call) -> ChatResponse:
         with call.turn():
             await call.aask()
-            run = call.sent(await self._arun(call.clients, call.begin()))
+            run = await call.astarted(self._arun)
             with call.tracer.of(run) as see, suppress(RunStopped):
                 async with run:
                     async for item in run.items():
@@ -111,7 +111,7 @@ class DifyLLM(DifyApp):
     def _chunks(self, call: Call) -> ChatResponseGen:
         with call.turn():
             call.ask()
-            run = call.sent(self._run(call.clients, call.begin()))
+            run = call.started(self._run)
             answer = call.answer
             with call.tracer.of(run) as see, suppress(RunStopped), run:
                 for item in run.items():
@@ -137,7 +137,7 @@ class DifyLLM(DifyApp):
     async def _achunks(self, call: Call) -> ChatResponseAsyncGen:
         with call.turn():
             await call.aask()
-            run = call.sent(await self._arun(call.clients, call.begin()))
+            run = await call.astarted(self._arun)
             answer = call.answer
             with call.tracer.of(run) as see, suppress(RunStopped):
                 async with run:

@@ -101,6 +101,8 @@ class AsyncRun:
             StreamConsumed: It was closed before.
         """
         if self._closed:
+            if self._cancelled:
+                self._raise_failure()
             raise StreamConsumed("this run is closed; start a new one")
         try:
             if not self._source.opened:

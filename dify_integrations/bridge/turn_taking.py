@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import NotFound
+from ..errors import ConversationNotFound, NotFound, RunStopped
 from .conversation import Plan, Policy, Tip, Tips, anchor_in, plan
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from .._async.client import AsyncDify
+    from .._async.stream import AsyncRun
     from .._sync.client import Dify
+    from .._sync.stream import Run
     from ..models.messages import MessagePage
     from ..runs.result import RunResult
     from .turn import Message
@@ -27,6 +31,9 @@ class TurnTaking:
         tips: What is known about newer answers.
         conversation_id: Continue this conversation, whatever the history says.
         verify: Ask Dify whether the history is complete: always, never, or when this process cannot tell.
+
+    Attributes:
+        lost: The conversation that the history would have gone on in, had Dify not forgotten it.
     """
 
     def __init__(
@@ -47,6 +54,7 @@ class TurnTaking:
         self._verify = verify
         self._seen: Tip | None = None
         self._plan: Plan | None = None
+        self.lost = ""
 
     def ask(self, dify: Dify, user: str | None) -> None:
         """Ask Dify whether the history ends where its conversation does, if only Dify can tell.
@@ -87,6 +95,7 @@ class TurnTaking:
         if anchor is not None:
             newest = page.data[-1].id if page is not None and page.data else ""
             self._tips.heard(anchor.conversation_id, newest, self._seen)
+            self.lost = anchor.conversation_id if page is None else ""
 
     def begin(self) -> Plan:
         """How to send the turn; from now on no other turn goes into its conversation, until `end`.
@@ -97,6 +106,23 @@ class TurnTaking:
         """
         self._plan = self._planned(claim=True)
         return self._plan
+
+    @property
+    def can_lose(self) -> bool:
+        """Whether the turn goes on in a conversation that it could do without: the history is at hand, and may be said anew."""
+        planned, policy = self._plan, self._policy
+        if planned is None or self._conversation_id or policy.mode != "auto" or policy.on_fork == "raise":
+            return False
+        anchor = anchor_in(self._parts, mode=policy.mode, app=self._app)
+        return anchor is not None and anchor.conversation_id == planned.conversation_id
+
+    def lose(self) -> None:
+        """Dify has forgotten the turn's conversation; `begin` again says the history in a new one."""
+        planned, self._plan = self._plan, None
+        if planned is not None:
+            self.lost = planned.conversation_id
+            self._tips.moved(self.lost, "")
+            self._tips.leave(self.lost)
 
     @property
     def system(self) -> str:
@@ -128,3 +154,43 @@ class TurnTaking:
             conversation_id=self._conversation_id,
             claim=claim,
         )
+
+
+def started(turn: TurnTaking, start: Callable[[Plan], Run]) -> Run:
+    """The run of a turn; of a second try, with all of the history, when Dify does not know its conversation any more.
+
+    Args:
+        turn: The turn; its end is the caller's business.
+        start: Makes the run of a plan.
+
+    Returns:
+        The run, perhaps open: enter it with `with`.
+
+    Raises:
+        InvalidArgument: As `TurnTaking.begin`.
+        DifyError: The conversation cannot be asked.
+    """
+    run = start(turn.begin())
+    if turn.can_lose:
+        try:
+            run.open()
+        except ConversationNotFound:
+            turn.lose()
+            return start(turn.begin())
+        except RunStopped:
+            return run  # whoever enters it is told
+    return run
+
+
+async def astarted(turn: TurnTaking, start: Callable[[Plan], Awaitable[AsyncRun]]) -> AsyncRun:
+    """As `started`, without blocking."""
+    run = await start(turn.begin())
+    if turn.can_lose:
+        try:
+            await run.open()
+        except ConversationNotFound:
+            turn.lose()
+            return await start(turn.begin())
+        except RunStopped:
+            return run
+    return run

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from llama_index.core.llms import ChatMessage
+from llama_index.core.memory import ChatMemoryBuffer
 
-from dify_integrations import APIError, Dify, InvalidArgument
+from dify_integrations import APIError, ConversationNotFound, Dify, InvalidArgument
+from dify_integrations.bridge.cancelling import CancelToken
 from dify_integrations.local import Fail, Text
+from llamaindex_dify import DifyChatEngine
 
 Serve = Callable[..., Any]
 
@@ -101,14 +105,92 @@ async def test_another_process_asks_without_blocking(serve: Serve) -> None:
     assert served.sent[-1]["conversation_id"] == conversation_of(messages)
 
 
-def test_a_conversation_that_is_gone_begins_anew(serve: Serve) -> None:
-    """Check 18: with all of the history."""
+@pytest.mark.parametrize("knows", [True, False], ids=["thought alive", "asked about"])
+@pytest.mark.parametrize("method", ["chat", "stream_chat", "achat", "astream_chat"])
+def test_a_conversation_that_is_gone_begins_anew(serve: Serve, method: str, knows: bool) -> None:
+    """Check 18: with all of the history, once, and the answer says so."""
     served = serve()
-    messages = begun(served.llm(conversation="auto"))
-    Dify(served.app.api_key, base_url=served.server.base_url, user="ada").conversations.delete(conversation_of(messages))
-    served.llm(conversation="auto").chat(messages)
-    assert not served.sent[-1].get("conversation_id")
+    llm = served.llm(conversation="auto")
+    messages = begun(llm)
+    delete(served, messages)
+    if not knows:
+        del llm
+        gc.collect()
+    answer = asked(served.llm(conversation="auto"), method, messages)
+    assert answer.additional_kwargs["dify"]["conversation_lost"] == conversation_of(messages)
+    assert [bool(sent.get("conversation_id")) for sent in served.sent] == [False, True, False][:: 1 if knows else 2]
     assert "My name is Ada." in served.sent[-1]["query"]
+    goes_on = served.llm(conversation="auto").chat([*messages, answer, user("And now?")]).message
+    assert served.sent[-1]["conversation_id"] == answer.additional_kwargs["dify"]["conversation_id"]
+    assert "conversation_lost" not in goes_on.additional_kwargs["dify"]
+
+
+@pytest.mark.parametrize("options", [{"conversation": "stateful"}, {"conversation": "auto", "on_fork": "raise"}, None])
+def test_a_conversation_that_must_go_on_is_missed(serve: Serve, options: dict[str, str] | None) -> None:
+    """Check 18: who refuses other conversations is told; so is who named this one."""
+    served = serve()
+    llm = served.llm(**(options or {}))
+    messages = begun(served.llm(conversation="auto") if options is None else llm)
+    delete(served, messages)
+    with pytest.raises(ConversationNotFound):
+        llm.chat(messages, **({} if options else {"conversation_id": conversation_of(messages)}))
+    assert len(served.sent) == 2
+
+
+def test_a_call_that_was_cancelled_before_it_went_on_sends_nothing(serve: Serve) -> None:
+    served = serve()
+    llm = served.llm(conversation="auto")
+    messages = begun(llm)
+    token = CancelToken()
+    token.cancel()
+    assert llm.chat(messages, cancel=token).message.additional_kwargs["dify"]["status"] == "stopped"
+    assert len(served.sent) == 1
+
+
+def delete(served: Any, messages: list[ChatMessage]) -> None:
+    with Dify(served.app.api_key, base_url=served.server.base_url, user="ada") as dify:
+        dify.conversations.delete(conversation_of(messages))
+
+
+def asked(llm: Any, method: str, messages: list[ChatMessage]) -> ChatMessage:
+    """The message of the (last) response, by any of the four methods."""
+
+    async def last() -> Any:
+        return [chunk async for chunk in await llm.astream_chat(messages)][-1]
+
+    if method == "astream_chat":
+        return asyncio.run(last()).message
+    if method == "achat":
+        return asyncio.run(llm.achat(messages)).message
+    return llm.chat(messages).message if method == "chat" else list(llm.stream_chat(messages))[-1].message
+
+
+@pytest.mark.parametrize("other", ["LLM", "engine"])
+def test_objects_of_a_process_know_each_others_turns(serve: Serve, other: str) -> None:
+    """Check 18: what one object is being told, another one does not answer beside; what it was told, it does not put words behind."""
+    served = serve()
+    llm, second = served.llm(conversation="auto"), served.llm(conversation="auto")
+    messages = begun(llm)
+    engine = DifyChatEngine(second, ChatMemoryBuffer.from_defaults(token_limit=1000), conversation_id=conversation_of(messages))
+    chunks = second.stream_chat(messages) if other == "LLM" else engine.stream_chat("What is it?").response_gen
+    next(chunks)
+    llm.chat(messages)
+    list(chunks)
+    llm.chat(messages)
+    assert [bool(sent.get("conversation_id")) for sent in served.sent] == [False, True, False, False]
+
+
+def test_objects_for_other_servers_apps_and_users_share_nothing(serve: Serve) -> None:
+    """Check 18: a history belongs to one server, app and user; everybody else's turn with it begins a conversation."""
+    here, there = serve(), serve()
+    keeper = here.llm(conversation="auto")
+    messages = begun(keeper)
+    for served, options in ((there, {}), (here, {"user": "bob"})):
+        served.llm(conversation="auto", **options).chat(messages)
+        assert not served.sent[-1].get("conversation_id")
+        assert "My name is Ada." in served.sent[-1]["query"]
+    keeper.chat(messages)
+    assert here.sent[-1]["conversation_id"] == conversation_of(messages), "nobody has moved it on"
 
 
 def test_a_conversation_can_be_home(serve: Serve) -> None:
