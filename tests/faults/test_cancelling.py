@@ -130,6 +130,7 @@ def test_before_it_was_opened(any_side: Side, kind: Kind, serve: Serve) -> None:
             Canceller(run, lambda: True).took()
         await stopped(first.finish)
         await stopped(second.open)
+        await stopped(second.open)  # whoever enters what was opened for them is told as well
         with pytest.raises(RunStopped):
             async with third:
                 raise AssertionError("a cancelled run was entered")

@@ -10,7 +10,7 @@ from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 
-from dify_integrations import FileInput, InvalidArgument
+from dify_integrations import ConversationNotFound, FileInput, InvalidArgument
 from dify_integrations.local import Fail, Text
 from tests.langchain.checkpoints import talking
 from tests.langchain.conftest import ONE, THREE, TWO, Ask, Serve, answering, conversation_of, every_way, saying
@@ -135,6 +135,34 @@ def test_turn_that_failed_has_moved_the_conversation(serve: Serve) -> None:
         model.invoke([HumanMessage("One?"), first, HumanMessage("fail")])
     model.invoke([HumanMessage("One?"), first, HumanMessage("Again")])
     assert not served.bodies()[-1].get("conversation_id")
+
+
+@pytest.mark.anyio
+@every_way
+async def test_conversation_that_was_deleted_begins_anew(serve: Serve, ask: Ask) -> None:
+    """With the history, once; the answer names the lost one. Known alive here, so nobody asks before."""
+    served = serve([Text("yes")])
+    model = served.chat()
+    first = await ask(model, [ONE])
+    model.clients.sync.conversations.delete(conversation_of(first), user="ann")
+    second = await ask(model, [ONE, first, TWO])
+    assert second.response_metadata["dify"]["conversation_lost"] == conversation_of(first)
+    assert [bool(body.get("conversation_id")) for body in served.bodies()] == [False, True, False]
+    assert "One?" in served.bodies()[-1]["query"] and "Two?" in served.bodies()[-1]["query"]
+    await ask(model, [ONE, first, TWO, second, THREE])
+    assert served.bodies()[-1]["conversation_id"] == conversation_of(second)
+
+
+@pytest.mark.parametrize("fields", [{"conversation": "stateful"}, {"on_fork": "raise"}, {}], ids=["stateful", "on_fork", "named"])
+def test_conversation_that_was_deleted_is_missed_where_it_must_go_on(serve: Serve, fields: Any) -> None:
+    served = serve([Text("yes")])
+    model = served.chat(**fields)
+    first = model.invoke([ONE])
+    model.clients.sync.conversations.delete(conversation_of(first), user="ann")
+    named: dict[str, Any] = {} if fields else {"conversation_id": conversation_of(first)}
+    with pytest.raises(ConversationNotFound):
+        model.invoke([ONE, first, TWO], **named)
+    assert len(served.bodies()) == 2
 
 
 def test_stateful_refuses_a_fork(serve: Serve) -> None:

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from llama_index.core.llms import ChatMessage
+from llama_index.core.llms import ChatMessage, ChatResponse
 from llama_index.core.memory import ChatMemoryBuffer
 
 from dify_integrations import APIError, ConversationNotFound, Dify, InvalidArgument
 from dify_integrations.bridge.cancelling import CancelToken
 from dify_integrations.local import Fail, Text
-from llamaindex_dify import DifyChatEngine
+from llamaindex_dify import DifyChatEngine, DifyChatLLM
 
 Serve = Callable[..., Any]
 
@@ -152,10 +152,10 @@ def delete(served: Any, messages: list[ChatMessage]) -> None:
         dify.conversations.delete(conversation_of(messages))
 
 
-def asked(llm: Any, method: str, messages: list[ChatMessage]) -> ChatMessage:
+def asked(llm: DifyChatLLM, method: str, messages: list[ChatMessage]) -> ChatMessage:
     """The message of the (last) response, by any of the four methods."""
 
-    async def last() -> Any:
+    async def last() -> ChatResponse:
         return [chunk async for chunk in await llm.astream_chat(messages)][-1]
 
     if method == "astream_chat":
