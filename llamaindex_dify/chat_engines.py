@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import aclosing, closing
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_type_hints
 
 import anyio
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ChatResponseAsyncGen, ChatResponseGen
@@ -32,6 +32,7 @@ _KEEPING_S = 5.0
 
 
 def _traced(method: Method) -> Method:
+    method.__annotations__ = get_type_hints(method)  # for whoever makes a tool of the engine: core reads types, not their names
     return cast("Method", trace_method("chat")(method))  # core's decorator is untyped
 
 

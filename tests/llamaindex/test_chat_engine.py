@@ -10,6 +10,7 @@ import pytest
 from llama_index.core.base.llms.types import ImageBlock
 from llama_index.core.chat_engine.types import BaseChatEngine
 from llama_index.core.llms import ChatMessage
+from llama_index.core.tools import FunctionTool
 
 from dify_integrations import APIError, Dify, InvalidArgument
 from dify_integrations.local import App, Dataset, Fail, LocalDify, Replace, Text, Tool
@@ -193,6 +194,14 @@ def test_what_cannot_be_is_refused(serve: Serve) -> None:
         DifyChatEngine.from_defaults(served.llm(), api_key="app-x")
     with pytest.raises(InvalidArgument, match="load_history"):
         DifyChatEngine.from_defaults(served.llm(), conversation_id="1", chat_history=[])
+
+
+def test_an_engine_can_be_a_tool(serve: Serve) -> None:
+    """As core's engines can: a function that is named and typed."""
+    engine = engine_for(serve(echo))
+    tool = FunctionTool.from_defaults(engine.chat, async_fn=engine.achat, name="ask", description="Asks.")
+    assert tool.metadata.get_parameters_dict()["required"] == ["message"]
+    assert [tool(message="Hi").content, asyncio.run(tool.acall(message="you")).content] == ["You said Hi", "You said you"]
 
 
 def test_an_engine_from_settings(serve: Serve) -> None:
