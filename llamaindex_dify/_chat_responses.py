@@ -28,6 +28,7 @@ class DifyStreamingChatResponse(StreamingAgentChatResponse):
     Attributes:
         response: The answer as it stands. Behind a replaced answer it is the replacement, whatever was streamed.
         sources, source_nodes, metadata: Tools, passages and ids; empty before the end.
+        exception: What the answer failed of; whoever reads it again is told so again.
     """
 
     def __init__(
@@ -77,6 +78,8 @@ class DifyStreamingChatResponse(StreamingAgentChatResponse):
         """
         if self._chunks is None:
             raise InvalidArgument("this answer comes asynchronously: read async_response_gen()")
+        if self.exception is not None:
+            raise self.exception
         spoken = False
         try:
             for chunk in self._chunks:
@@ -88,6 +91,9 @@ class DifyStreamingChatResponse(StreamingAgentChatResponse):
             self.is_done = True
             if not spoken:
                 yield self.response
+        except Exception as error:
+            self.exception = error
+            raise
         finally:
             self.close()
 
@@ -99,6 +105,8 @@ class DifyStreamingChatResponse(StreamingAgentChatResponse):
         """
         if self._achunks is None:
             raise InvalidArgument("this answer comes synchronously: read response_gen")
+        if self.exception is not None:
+            raise self.exception
         spoken = False
         try:
             async for chunk in self._achunks:
@@ -110,6 +118,9 @@ class DifyStreamingChatResponse(StreamingAgentChatResponse):
             self.is_done = True
             if not spoken:
                 yield self.response
+        except Exception as error:
+            self.exception = error
+            raise
         finally:
             await self.aclose()
 

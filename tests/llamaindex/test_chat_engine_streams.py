@@ -156,6 +156,27 @@ def test_stopping_a_whole_answer(serve: Serve) -> None:
         assert metadata["status"] == "stopped"
 
 
+def test_a_failed_answer_is_not_taken_for_a_short_one(serve: Serve) -> None:
+    """Whoever reads it once more is told again."""
+    served = serve(saying(Text("so "), Fail("overloaded")))
+    response = engine_for(served).stream_chat("Hi")
+    for _ in range(2):
+        with pytest.raises(APIError, match="overloaded"):
+            list(response.response_gen)
+
+    async def again() -> None:
+        late = await engine_for(served).astream_chat("Hi")
+        for _ in range(2):
+            with pytest.raises(APIError, match="overloaded"):
+                [text async for text in late.async_response_gen()]
+        assert isinstance(late.exception, APIError)
+
+    asyncio.run(again())
+    assert isinstance(response.exception, APIError)
+    assert not response.is_done
+    assert len(served.sent) == 2
+
+
 def test_a_reset_beside_a_stream_forgets_it(serve: Serve) -> None:
     """What it says is of the old conversation, and stays out of the new memory."""
     served = serve(echo)
