@@ -28,7 +28,7 @@ from dify_integrations import (
 from dify_integrations.bridge.conversation import Threads
 from dify_integrations.bridge.outputs import output_text, told_text
 from dify_integrations.bridge.record import run_record
-from dify_integrations.bridge.tool_schema import QUERY, ArgumentSchema, argument_schema, form_of, tool_name
+from dify_integrations.bridge.tool_schema import QUERY, ArgumentSchema, argument_schema, form_of, pinned_inputs, tool_name
 from dify_integrations.models.apps import AppInfo, AppParameters
 
 from ._base import Connection, require_mode
@@ -108,7 +108,9 @@ class AppTool(Connection, BaseTool):
         self.description = description or info.description or ""
         if not self.description.strip():
             raise InvalidArgument(f"the app {info.name!r} has no description: pass description=… so that a model can choose it")
-        self._schema = argument_schema(self.name, form_of(parameters), query=self._asks, fixed=tuple(self.inputs))
+        form = form_of(parameters)
+        self.inputs = pinned_inputs(form, self.inputs)
+        self._schema = argument_schema(self.name, form, query=self._asks, fixed=tuple(self.inputs))
         self.args_schema = self._schema.model
         return self
 

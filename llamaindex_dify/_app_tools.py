@@ -12,7 +12,7 @@ from llama_index.core.tools import FunctionTool, ToolMetadata, ToolOutput
 from dify_integrations.bridge.clients import Clients
 from dify_integrations.bridge.outputs import told_text
 from dify_integrations.bridge.record import run_record
-from dify_integrations.bridge.tool_schema import ArgumentSchema, argument_schema, form_of, tool_name
+from dify_integrations.bridge.tool_schema import ArgumentSchema, argument_schema, form_of, pinned_inputs, tool_name
 from dify_integrations.errors import ConversationNotFound, DifyError, InvalidArgument
 from dify_integrations.settings import Timeouts
 
@@ -74,6 +74,8 @@ class AppTool(FunctionTool):
             client, async_client, api_key=api_key, base_url=base_url, user=user, timeout=timeout, max_retries=max_retries
         )
         self._schema = schema or argument_schema(name, (), query=self._asks)
+        if shown := set(partial_params or ()) & set(self._schema.names.values()):
+            raise InvalidArgument(f"{', '.join(sorted(shown))} cannot be both pinned and an argument: make the schema with fixed=…")
         self._user = user
         self._return_files = return_files
         self._ask = ask
@@ -110,7 +112,7 @@ class AppTool(FunctionTool):
             **options: Further arguments of the class. Fields named in `partial_params` vanish from the form.
 
         Raises:
-            InvalidArgument: The app is of another kind.
+            InvalidArgument: The app is of another kind, or does not take a value of `partial_params`.
             AuthenticationError: Wrong key.
         """
         clients = clients_of({"client": client, **options})
@@ -144,10 +146,11 @@ class AppTool(FunctionTool):
         if info.mode is not None and not cls._takes(info.mode):
             raise InvalidArgument(f"the app {info.name!r} is of mode {info.mode}; {cls.__name__} runs {cls._modes} apps")
         chosen = tool_name(name or info.name)
-        pinned = tuple(options.get("partial_params") or ())
-        schema = argument_schema(chosen, form_of(parameters), query=cls._asks, fixed=pinned)
+        form = form_of(parameters)
+        pinned = pinned_inputs(form, options.get("partial_params") or {})
+        schema = argument_schema(chosen, form, query=cls._asks, fixed=tuple(pinned))
         about = description or info.description or f"Asks the Dify app {info.name!r}."
-        tool = cls(name=chosen, description=about, schema=schema, **options)
+        tool = cls(name=chosen, description=about, schema=schema, **{**options, "partial_params": pinned})
         tool._clients = clients
         return tool
 
@@ -267,6 +270,8 @@ class AppTool(FunctionTool):
         names = list(self._signature().parameters)
         if len(args) > len(names):
             raise InvalidArgument(f"{self.metadata.name} takes at most {len(names)} arguments, got {len(args)}")
+        if twice := [name for name in names[: len(args)] if name in kwargs]:
+            raise InvalidArgument(f"{self.metadata.name} got {', '.join(twice)} twice")
         given = {**dict(zip(names, args, strict=False)), **kwargs}
         return {name: value for name, value in given.items() if name not in self.partial_params}
 

@@ -10,11 +10,11 @@ import hashlib
 import keyword
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from ..errors import InvalidArgument
 from .argument_types import default_for, note_for, type_for
@@ -23,7 +23,16 @@ from .form import FormField, form_of
 if TYPE_CHECKING:
     from ..core.jsonio import JsonObject
 
-__all__ = ["ArgumentSchema", "FormField", "argument_schema", "form_of", "tool_name", "unique_names", "variables_model"]
+__all__ = [
+    "ArgumentSchema",
+    "FormField",
+    "argument_schema",
+    "form_of",
+    "pinned_inputs",
+    "tool_name",
+    "unique_names",
+    "variables_model",
+]
 
 QUERY: Final = "query"
 _LONGEST: Final = 64
@@ -59,7 +68,7 @@ class ArgumentSchema:
         try:
             values = self.model.model_validate(dict(arguments))
         except ValidationError as error:
-            raise InvalidArgument(self._reasons(error)) from error
+            raise InvalidArgument("; ".join(self._reasons(error))) from error
         inputs = dict(self.unoffered)
         for argument, variable in self.names.items():
             field = self.model.model_fields[argument]
@@ -75,15 +84,11 @@ class ArgumentSchema:
         arguments = {variable: argument for argument, variable in self.names.items()}
         return {arguments.get(name, name): value for name, value in given.items()}
 
-    def _reasons(self, error: ValidationError) -> str:
-        reasons = []
-        for detail in error.errors(include_url=False, include_context=False, include_input=False):
-            where = ".".join(str(part) for part in detail["loc"])
-            reason = detail["msg"].removeprefix("Value error, ")
-            if detail["type"] == "extra_forbidden":
-                reason = f"no such argument; there are: {', '.join(self.names) or 'none'}"
-            reasons.append(f"argument {where!r}: {reason}")
-        return "; ".join(reasons)
+    def _reasons(self, error: ValidationError) -> list[str]:
+        others = f"no such argument; there are: {', '.join(self.names) or 'none'}"
+        return [
+            f"argument {where!r}: {others if kind == 'extra_forbidden' else reason}" for where, kind, reason in _reasons_of(error)
+        ]
 
 
 def argument_schema(name: str, fields: Sequence[FormField], *, query: bool = False, fixed: Collection[str] = ()) -> ArgumentSchema:
@@ -115,6 +120,30 @@ def argument_schema(name: str, fields: Sequence[FormField], *, query: bool = Fal
     return ArgumentSchema(model, {QUERY: QUERY, **variables} if query else variables, defaults)
 
 
+def pinned_inputs(fields: Sequence[FormField], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values that the developer pins, by variable: checked and converted as a model's would be; `None` pins nothing.
+
+    Args:
+        fields: From `form_of`. Variables that are not there keep their values.
+        values: By variable.
+
+    Raises:
+        InvalidArgument: A value that the app would refuse; the message names the variable.
+    """
+    own = {field.variable: field for field in reversed(fields)}
+    pinned = {}
+    for variable, given in values.items():
+        field = own.get(variable)
+        try:
+            value = given if field is None else TypeAdapter(type_for(field, optional=not field.required)).validate_python(given)
+        except ValidationError as error:
+            reasons = "; ".join(reason for _, _, reason in _reasons_of(error))
+            raise InvalidArgument(f"the app does not take this as its variable {variable!r}: {reasons}") from error
+        if value is not None:
+            pinned[variable] = value
+    return pinned
+
+
 def variables_model(schema: ArgumentSchema) -> type[BaseModel]:
     """The model of a schema under the variables' own names, for callers that are no models; arguments' names work too."""
     config = ConfigDict(alias_generator=lambda argument: schema.names[argument], populate_by_name=True)
@@ -143,6 +172,13 @@ def tool_name(text: str) -> str:
         return f"dify_{digest}" if text.strip() else "dify_app"
     # LlamaIndex keeps this one for passing control between agents.
     return f"{name}_tool" if name.lower() == "handoff" else name
+
+
+def _reasons_of(error: ValidationError) -> Iterator[tuple[str, str, str]]:
+    """Where, of what kind, and why; never with the value."""
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        where = ".".join(str(part) for part in detail["loc"])
+        yield where, detail["type"], detail["msg"].removeprefix("Value error, ")
 
 
 def _is_demanded(field: FormField) -> bool:

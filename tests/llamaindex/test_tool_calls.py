@@ -198,6 +198,28 @@ def test_pinned_and_hidden_variables(serve: Serve) -> None:
     assert [sent["inputs"] for sent in served.sent] == [{"topic": "cats", "tone": "dry", "secret": "s"}] * 2
 
 
+def test_pinned_values_are_checked_when_the_tool_is_made(serve: Serve) -> None:
+    """Check 16: some servers fall silent over a value that they do not take; text fields take numbers as text."""
+    form = [*TOPIC, field("select", "tone", options=["dry"])]
+    served = serve(done, "workflow", inputs_form=form)
+    assert tool_of(served, partial_params={"topic": 7, "tone": None})(tone="dry").content == "done"
+    assert served.sent[0]["inputs"] == {"topic": "7", "tone": "dry"}
+    for pinned, reason in (({"topic": None}, "valid string"), ({"tone": "wet"}, "should be 'dry'")):
+        with pytest.raises(InvalidArgument, match=f"its variable '{next(iter(pinned))}': .*{reason}"):
+            tool_of(served, partial_params=pinned)
+
+
+def test_arguments_are_given_once(serve: Serve) -> None:
+    """Check 16: neither pinned and offered, nor by place and by name."""
+    served = serve(done, "workflow", inputs_form=TOPIC)
+    schema, about = tool_of(served)._schema, {"api_key": served.app.api_key, "name": "app", "description": "Writes."}
+    with pytest.raises(InvalidArgument, match="topic cannot be both pinned and an argument"):
+        DifyWorkflowTool(schema=schema, partial_params={"topic": "cats"}, **about)
+    output = tool_of(served).call("cats", topic="dogs")
+    assert (output.is_error, output.content) == (True, "Error: app got topic twice")
+    assert served.sent == []
+
+
 def test_one_word_is_the_first_required_argument(serve: Serve) -> None:
     """Check 16: whatever stands before it in the form."""
     served = serve(done, "workflow", inputs_form=[field("number", "n"), *TOPIC])
