@@ -141,7 +141,7 @@ _HISTORY = re.compile(r"\A<history>\n(.*?)\n</history>(?:\n\n|\Z)", re.DOTALL)
 _SAID = re.compile(r'<(user|assistant|tool)(?: name="([^"]*)")?>\n(.*?)\n</\1>', re.DOTALL)
 _CALLS = re.compile(r"\n?<tool_calls>\n(.*?)\n</tool_calls>", re.DOTALL)
 _RESULT = re.compile(r"<tool_result id=(\S+) name=(.+?) status=\"(ok|error)\">(.*)</tool_result>")
-_OFFER = re.compile(r"(?:\n\n)?You can use tools\..*?Tools, one per line:((?:\n\{.*\})+)", re.DOTALL)
+_OFFER = re.compile(r"You can use tools\..*?Tools, one per line:((?:\n\{[^\n]*\})+)", re.DOTALL)
 
 
 def read(turn: Turn) -> Asked:
