@@ -19,6 +19,7 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 from llama_index_instrumentation import get_dispatcher
 from llama_index_instrumentation.dispatcher import DISPATCHER_SPAN_DECORATED_ATTR
 
+from dify_integrations.errors import InvalidArgument
 from dify_integrations.files import FileInput
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -34,7 +35,7 @@ def announced_chat(method: Method) -> Method:
 
 def announced_completion(method: Method) -> Method:
     """Start and end events of a completion."""
-    return cast("Method", _spanned(_whole(llm_completion_callback, method)))  # same arguments, same answer
+    return cast("Method", _spanned(_whole(llm_completion_callback, method), asks="prompt"))  # same arguments, same answer
 
 
 def announced_chat_stream(method: Method) -> Method:
@@ -44,7 +45,7 @@ def announced_chat_stream(method: Method) -> Method:
 
 def announced_completion_stream(method: Method) -> Method:
     """As `announced_completion`, for a method that returns a generator."""
-    return cast("Method", _spanned(_stream(llm_completion_callback, method)))  # same arguments, same generator type
+    return cast("Method", _spanned(_stream(llm_completion_callback, method), asks="prompt"))  # same arguments, same generator type
 
 
 def announced_chat_astream(method: Method) -> Method:
@@ -54,7 +55,7 @@ def announced_chat_astream(method: Method) -> Method:
 
 def announced_completion_astream(method: Method) -> Method:
     """As `announced_completion`, for a coroutine that returns an asynchronous generator."""
-    return cast("Method", _spanned(_astream(llm_completion_callback, method)))  # same arguments, same generator type
+    return cast("Method", _spanned(_astream(llm_completion_callback, method), asks="prompt"))  # same arguments, same generator type
 
 
 def _whole(announce: Announce, method: Callable[..., Any]) -> Callable[..., Any]:
@@ -104,8 +105,13 @@ def _astream(announce: Announce, method: Callable[..., Any]) -> Callable[..., An
     return opened
 
 
-def _spanned(method: Callable[..., Any]) -> Callable[..., Any]:
-    """The method with core's span around it, which is told what handlers may see; core makes none of its own then."""
+def _spanned(method: Callable[..., Any], *, asks: str = "") -> Callable[..., Any]:
+    """The method with core's span around it, which is told what handlers may see; core makes none of its own then.
+
+    Args:
+        method: With its events.
+        asks: What must be given, in core's own way of refusing: the span would complain of Python's arguments.
+    """
     if inspect.iscoroutinefunction(method):
 
         @functools.wraps(method)
@@ -116,6 +122,7 @@ def _spanned(method: Callable[..., Any]) -> Callable[..., Any]:
 
         @functools.wraps(method)
         async def acalled(self: Any, *args: Any, **kwargs: Any) -> Any:
+            _check(asks, args, kwargs)
             before = _given.set(kwargs)
             try:
                 return await aspanned.__get__(self, type(self))(*args, **_shown(kwargs))
@@ -133,6 +140,7 @@ def _spanned(method: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def called(self: Any, *args: Any, **kwargs: Any) -> Any:
+        _check(asks, args, kwargs)
         before = _given.set(kwargs)
         try:
             return spanned.__get__(self, type(self))(*args, **_shown(kwargs))
@@ -141,6 +149,11 @@ def _spanned(method: Callable[..., Any]) -> Callable[..., Any]:
 
     setattr(called, DISPATCHER_SPAN_DECORATED_ATTR, True)
     return called
+
+
+def _check(asks: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    if asks and not args and asks not in kwargs:
+        raise InvalidArgument(f"there is no {asks}")
 
 
 def _shown(kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -272,7 +272,7 @@ def test_a_react_agent_asks_too() -> None:
 
 
 def test_a_workflow_of_ones_own_asks() -> None:
-    """Check 17: a step that calls the tool is run again from its top, the workflow is not."""
+    """Checks 17 and 20: a step that calls the tool is run again from its top, the workflow is not."""
 
     class Publishing(Workflow):
         @step

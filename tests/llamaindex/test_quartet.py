@@ -50,7 +50,7 @@ def about(response: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("method", STREAMS)
 def test_an_empty_answer_is_one_chunk(serve: Serve, method: str) -> None:
-    """Check 2: no chunk at all breaks core's completion stream, and chat engines store no answer."""
+    """Checks 2 and 20: no chunk at all breaks core's completion stream, and chat engines store no answer."""
     (chunk,) = asked(serve(lambda _: []).llm(), method)
     assert (text_of(chunk), chunk.delta) == ("", "")
     assert about(chunk)["conversation_id"]

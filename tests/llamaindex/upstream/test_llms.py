@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from llama_index.core.agent.react.formatter import ReActChatFormatter
 from llama_index.core.agent.react.output_parser import ReActOutputParser
+from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.callbacks import CallbackManager, EventPayload
 from llama_index.core.llms import ChatMessage
 from llama_index.core.program.function_program import get_function_tool
@@ -77,11 +78,14 @@ class Person(BaseModel):
 
 @pytest.mark.parametrize("asynchronous", [False, True])
 def test_a_tool_that_fails_is_an_output_or_an_error(upstream: Start, asynchronous: bool) -> None:
-    """Check 20: `predict_and_call` with arguments that do not fit: an output that says so, or an error for those who want one."""
+    """Check 20: `predict_and_call` with arguments that do not fit: an output that says so, or an error for those who want one.
+
+    The tools alone, without a message, are enough to ask.
+    """
     llm = upstream(lambda *_, **__: says("", call("Person"))).llm()
 
     def predict(**options: Any) -> Any:
-        given = {"tools": [get_function_tool(Person)], "user_msg": "Who?", **options}
+        given = {"tools": [get_function_tool(Person)], **options}
         return asyncio.run(llm.apredict_and_call(**given)) if asynchronous else llm.predict_and_call(**given)
 
     response = predict()
@@ -89,16 +93,6 @@ def test_a_tool_that_fails_is_an_output_or_an_error(upstream: Start, asynchronou
     assert "name" in response.response
     with pytest.raises(ValueError):
         predict(error_on_tool_error=True)
-
-
-@pytest.mark.parametrize("asynchronous", [False, True])
-def test_no_history_and_no_message_is_refused(upstream: Start, asynchronous: bool) -> None:
-    """Check 20: core's test says nothing at all to its mock; an app must be told something, and is not asked."""
-    app = upstream()
-    llm, tools = app.llm(), [get_function_tool(Person)]
-    with pytest.raises(ValueError, match="no message"):
-        asyncio.run(llm.apredict_and_call(tools)) if asynchronous else llm.predict_and_call(tools)
-    assert not app.asked
 
 
 @pytest.mark.parametrize("given", [{}, {"react_chat_formatter": ReActChatFormatter(), "output_parser": ReActOutputParser()}])
@@ -122,13 +116,14 @@ BRACES = "a {person}, {{twice}}, {{{{often}}}}, {'json': [{}]}"
 @pytest.mark.parametrize("tool_calling", ["off", "prompt"])
 def test_braces_are_words(upstream: Start, tool_calling: str) -> None:
     """Check 20: what looks like a template in a message of a structured LLM reaches the app as it is."""
-    ada = says("", call("Person", name="Ada")) if tool_calling == "prompt" else says('{"name": "Ada"}')
+    called = ToolCallBlock(tool_name="Person", tool_kwargs={"name": "Ada"})
+    ada = says("", called) if tool_calling == "prompt" else says('{"name": "Ada"}')
     app = upstream(lambda *_, **__: ada)
     llm = app.llm(tool_calling=tool_calling).as_structured_llm(Person)
     history = [ChatMessage(role="system", content=BRACES), ChatMessage(content=BRACES)]
     for response in (llm.chat(history), asyncio.run(llm.achat(history)), llm.complete(BRACES)):
         assert response.raw == Person(name="Ada")
-    assert [str(asked.said).count(repr(BRACES)[1:-1]) for asked in app.asked] == [2, 2, 1]
+    assert [sum(text.count(BRACES) for _, text in asked.said) for asked in app.asked] == [2, 2, 1]
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])
@@ -136,5 +131,5 @@ def test_data_that_does_not_fit_is_an_error(upstream: Start, asynchronous: bool)
     """Check 20: and never a response with something else in `raw`."""
     llm = upstream(lambda *_, **__: says("", call("Person", age=3))).llm().as_structured_llm(Person)
     question = [ChatMessage(content="Who?")]
-    with pytest.raises((ValueError, TypeError)):
+    with pytest.raises((ValueError, TypeError, AttributeError)):  # the last one in our oldest core
         asyncio.run(llm.achat(question)) if asynchronous else llm.chat(question)
