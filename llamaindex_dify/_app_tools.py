@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -163,7 +164,7 @@ class AppTool(FunctionTool):
         """The same tool under another name and description."""
         tool = copy.copy(self)
         tool._metadata = ToolMetadata(
-            name=tool_name(metadata.get_name()),
+            name=tool_name(metadata.name or self.metadata.get_name()),
             description=metadata.description[:DESCRIPTION_LIMIT],
             fn_schema=self._schema.model,
             return_direct=metadata.return_direct,
@@ -259,6 +260,9 @@ class AppTool(FunctionTool):
                 ).run()
         except ConversationNotFound:
             raise  # deleted meanwhile; the next call begins another
+        except asyncio.CancelledError:
+            await self._leave(context, conversation_id)
+            raise
         except DifyError as error:
             await self._leave(context, error.partial.conversation_id if error.partial else conversation_id)
             raise

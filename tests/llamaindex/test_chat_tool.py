@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from llama_index.core.tools import FunctionTool, ToolOutput
 from llama_index.core.workflow import Context, StartEvent, StopEvent, Workflow, step
 
 from dify_integrations import ConversationNotFound, Dify, InvalidArgument
-from dify_integrations.local import App, Fail, LocalDify, Pause, Text, Turn
+from dify_integrations.local import App, Fail, Gate, LocalDify, Pause, Text, Turn
 from llamaindex_dify import DifyChatLLM, DifyChatTool
 from llamaindex_dify.events import DifyHumanInputRequest, DifyTextDeltaEvent
 
@@ -148,6 +149,24 @@ def test_a_failed_turn_keeps_the_conversation(serve: Serve) -> None:
     a, b, c = ask(tool_of(served), "a", "b", "c")
     assert (a.is_error, b.is_error, c.is_error) == (False, True, False)
     assert len(set(conversations([a, c]))) == 1
+
+
+def test_a_cancelled_turn_keeps_the_conversation(serve: Serve) -> None:
+    """Of a step that does not wait for ever."""
+    served = serve(lambda turn: [Text("so "), Gate(threading.Event())] if turn.query == "b" else echo(turn))
+    tool = tool_of(served)
+
+    class Impatient(Workflow):
+        @step
+        async def ask(self, ev: StartEvent) -> StopEvent:
+            first = await tool.acall("a")
+            late = asyncio.ensure_future(tool.acall("b"))
+            assert await asyncio.to_thread(served.server.wait_until, lambda _: len(served.sent) == 2)
+            late.cancel()
+            await asyncio.wait([late])
+            return StopEvent(result=[first, await tool.acall("c")])
+
+    assert len(set(conversations(ask(tool, workflow=Impatient(timeout=30))))) == 1
 
 
 class Typed(BaseModel):
