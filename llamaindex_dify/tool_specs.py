@@ -52,8 +52,7 @@ class DifyToolSpec(BaseToolSpec):
     def __init__(self, tools: Sequence[AppTool] = (), *, retriever: BaseRetriever | None = None) -> None:
         self._tools = {tool.metadata.get_name(): tool for tool in tools}
         self._retriever = retriever
-        if len(self._tools) < len(tools) or (retriever is not None and SEARCH in self._tools):
-            raise InvalidArgument("the tools of an agent need different names: pass name=… to the tools")
+        _different([*(tool.metadata.get_name() for tool in tools), *([SEARCH] if retriever is not None else [])])
         searches: list[SPEC_FUNCTION_TYPE] = [] if retriever is None else [(SEARCH, f"a{SEARCH}")]
         self.spec_functions = [*self._tools, *searches]
 
@@ -133,10 +132,12 @@ class DifyToolSpec(BaseToolSpec):
             func_to_metadata_mapping: Another name and description for some; the arguments stay the app's.
 
         Raises:
-            InvalidArgument: A name that is no tool's.
+            InvalidArgument: A name that is no tool's, or two tools of one name.
         """
         metadata = func_to_metadata_mapping or {}
-        return [tool for entry in spec_functions or self.spec_functions for tool in self._made(entry, metadata)]
+        tools = [tool for entry in spec_functions or self.spec_functions for tool in self._made(entry, metadata)]
+        _different([str(tool.metadata.name) for tool in tools])
+        return tools
 
     def _made(self, entry: SPEC_FUNCTION_TYPE, metadata: Mapping[str, ToolMetadata]) -> list[FunctionTool]:
         name = entry if isinstance(entry, str) else entry[0]
@@ -178,6 +179,11 @@ def _retriever(
 ) -> BaseRetriever | None:
     known = {name: shared[name] for name in ("base_url", "timeout", "max_retries") if name in shared}
     return None if dataset_id is None else DifyRetriever(dataset_id, dataset_api_key=dataset_api_key, **known)
+
+
+def _different(names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        raise InvalidArgument("the tools of an agent need different names: pass name=… to the tools")
 
 
 def _told(nodes: Sequence[NodeWithScore]) -> str:

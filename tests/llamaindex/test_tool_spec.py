@@ -130,6 +130,10 @@ def test_some_tools_under_other_names(house: House) -> None:
     assert look_up.metadata.get_parameters_dict()["required"] == ["query"]
     assert "within 30 days" in look_up(query="return an order").content
     assert spec.to_tool_list(["editor"])[0].metadata.name == "editor"
+    (described,) = spec.to_tool_list(["editor"], {"editor": ToolMetadata(description="Writes poems.")})
+    assert (described.metadata.name, described.metadata.description) == ("editor", "Writes poems.")
+    with pytest.raises(InvalidArgument, match="different names"):
+        spec.to_tool_list(None, {"editor": ToolMetadata(description="Writes poems.", name="search_knowledge")})
 
 
 def test_what_cannot_be_is_refused(house: House) -> None:
