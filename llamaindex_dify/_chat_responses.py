@@ -130,16 +130,16 @@ class DifyStreamingChatResponse(StreamingAgentChatResponse):
             self._turn.stop()  # whoever reads it is told its end
         else:
             self._chunks.close()
-            self._turn.abandon()
+        self._turn.abandon()
         self._settle()
 
     async def aclose(self) -> None:
         """As `close`."""
         if self._achunks is None or getattr(self._achunks, "ag_running", False):  # getasyncgenstate came with Python 3.12
-            self._turn.stop()
-        else:
-            await self._achunks.aclose()
-            self._turn.abandon()
+            self.close()
+            return
+        await self._achunks.aclose()
+        self._turn.abandon()
         self._settle()
 
     def _settle(self) -> None:

@@ -69,6 +69,7 @@ class ChatTurn:
         source_nodes: Passages that the answer cites.
         kept: What the memory gets, at the end.
         begun: Whether somebody reads its stream.
+        over: Whether its stream has ended, or will never be read.
     """
 
     def __init__(self, at: Conversation, message: str, app: str) -> None:
@@ -84,7 +85,7 @@ class ChatTurn:
         self._run: Run | AsyncRun | None = None
         self._lost = ""
         self._failed = False
-        self._over = False
+        self.over = False
         self._caller = active_span_id.get()
         self._context = copy_context() if somebody_listens() else None
         at.turn = self
@@ -138,7 +139,16 @@ class ChatTurn:
         if record is not None:
             self._end(response.message, {**record, "usage": (response.raw or {}).get("usage")})
 
-    def leave(self) -> None:
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Around the keeping of a stream's turn, which is over then, even if the memory fails."""
+        self._leave()
+        try:
+            yield
+        finally:
+            self.release()
+
+    def _leave(self) -> None:
         """The reader is gone. Dify keeps what it had said by then, and so does the memory."""
         if self.kept or self._failed or self._run is None or not self.text:
             return
@@ -147,8 +157,8 @@ class ChatTurn:
 
     def release(self) -> None:
         """A stream's turn is over."""
-        if not self._over:
-            self._over = True
+        if not self.over:
+            self.over = True
             self.at.turn = None
             self.at.turns.leave()
 
@@ -165,7 +175,8 @@ class ChatTurn:
             self.metadata["conversation_lost"] = self._lost
         self.sources += used_by_the_app(record)
         self.source_nodes += nodes_of_documents(record.get("citations"))
-        self.kept = [self.question, answer]
+        stopped_at_once = record.get("status") == "stopped" and not self.text
+        self.kept = [] if stopped_at_once else [self.question, answer]
 
     def response(self) -> AgentChatResponse:
         """The whole answer, for whoever did not want a stream."""

@@ -247,11 +247,12 @@ class DifyChatEngine(DifyConversation):
                     turn.take(chunk)
                     yield chunk
         finally:
-            turn.leave()
-            self._keep(turn)
-            turn.release()
+            with turn.ending():
+                self._keep(turn)
 
     async def _achunks(self, turn: ChatTurn, chunks: ChatResponseAsyncGen) -> ChatResponseAsyncGen:
+        if turn.over:  # closed by somebody who could not close a generator
+            return
         try:
             turn.begun = True
             with turn.streaming():
@@ -260,10 +261,8 @@ class DifyChatEngine(DifyConversation):
                         turn.take(chunk)
                         yield chunk
         finally:
-            turn.leave()
-            with anyio.move_on_after(_KEEPING_S, shield=True):
+            with turn.ending(), anyio.move_on_after(_KEEPING_S, shield=True):
                 await self._akeep(turn)
-            turn.release()
 
     def _found(self, turn: ChatTurn, chunks: ChatResponseGen) -> ChatResponseGen:
         """The chunks; of another conversation when Dify does not know this one any more."""

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from llama_index.core.llms import ChatMessage
+from llama_index.core.memory import ChatMemoryBuffer
 
 from dify_integrations import APIError, InvalidArgument
 from dify_integrations.local import Fail, Gate, Node, Say, Text
@@ -32,8 +34,16 @@ def test_an_unread_stream_is_no_turn(serve: Serve) -> None:
         await (await engine.astream_chat("three")).aclose()
 
     asyncio.run(later())
+
+    async def otherwise() -> None:
+        response = await engine.astream_chat("four")
+        response.close()
+        assert [text async for text in response.async_response_gen()] == [""]
+        await engine.stream_chat("five").aclose()
+
+    asyncio.run(otherwise())
     assert served.sent == []
-    assert str(engine.chat("four")) == "You said four"
+    assert str(engine.chat("six")) == "You said six"
     assert len(engine.chat_history) == 2
 
 
@@ -154,6 +164,39 @@ def test_stopping_a_whole_answer(serve: Serve) -> None:
         metadata = answer.result().metadata
         assert metadata is not None
         assert metadata["status"] == "stopped"
+
+
+def test_an_answer_that_is_stopped_at_once_is_not_kept(serve: Serve) -> None:
+    """As when the reader leaves before the first word: an empty answer is none."""
+    served = serve(saying(Gate(threading.Event())))
+    engine = engine_for(served)
+    response = engine.stream_chat("first")
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(lambda: list(response.response_gen))
+        assert served.server.wait_until(lambda server: bool(server.running))
+        while not reading.done():
+            response.close()
+    assert reading.result() == [""]
+    assert response.metadata["status"] == "stopped"
+    assert engine.chat_history == []
+
+
+def test_a_memory_that_fails_ends_the_turn(serve: Serve) -> None:
+    """The reader is told, and the next question is not refused."""
+
+    class Full(ChatMemoryBuffer):
+        def put_messages(self, messages: list[ChatMessage]) -> None:
+            raise OSError("disk full")
+
+        async def aput_messages(self, messages: list[ChatMessage]) -> None:
+            raise OSError("disk full")
+
+    served = serve(echo)
+    engine = engine_for(served, memory=Full.from_defaults(token_limit=1000))
+    for way in ("stream_chat", "astream_chat", "chat", "achat"):
+        with pytest.raises(OSError, match="disk full"):
+            ASK[way](engine, "Hi")
+    assert len(served.sent) == 4
 
 
 def test_a_failed_answer_is_not_taken_for_a_short_one(serve: Serve) -> None:
