@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from dify_integrations.models.datasets import DocForm, IndexingTechnique
     from dify_integrations.models.indexing import ProcessRule
 
-_SEARCH = frozenset(inspect.signature(DifyRetriever.__init__).parameters) - {"self", "dataset_id", "client", "async_client"}
+_CONNECTION = frozenset(("client", "async_client", "dataset_api_key", "base_url", "timeout", "max_retries"))
+_SEARCH = frozenset(inspect.signature(DifyRetriever.__init__).parameters) - {"self", "dataset_id"} - _CONNECTION
+# Other indexes search nothing but these; left to the engine they would be lost, and everything searched.
+_NARROWER = frozenset(("doc_ids", "node_ids"))
 
 
 class DifyKnowledgeIndex(BaseManagedIndex):
@@ -163,9 +166,16 @@ class DifyKnowledgeIndex(BaseManagedIndex):
         """A retriever of the knowledge base.
 
         Args:
-            kwargs: Arguments of `DifyRetriever`. Others are left to the engine that LlamaIndex makes with the same ones.
+            kwargs: Arguments of `DifyRetriever`, without those for connections, which are the index's. Others are left to the
+                engine that LlamaIndex makes with the same ones.
+
+        Raises:
+            InvalidArgument: An argument for connections, or `doc_ids` or `node_ids`, which Dify cannot search by.
         """
-        retriever = DifyRetriever(self._store.dataset_id, **{name: kwargs[name] for name in kwargs if name in _SEARCH})
+        if refused := sorted(name for name in kwargs if name in _CONNECTION | _NARROWER and kwargs[name] is not None):
+            raise InvalidArgument(f"the retriever of an index takes no {', '.join(refused)}")
+        told = {"callback_manager": self._callback_manager, **{name: kwargs[name] for name in kwargs if name in _SEARCH}}
+        retriever = DifyRetriever(self._store.dataset_id, **told)
         retriever._clients = self._store.clients
         return retriever
 

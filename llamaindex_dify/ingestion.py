@@ -22,12 +22,13 @@ class DifyKnowledgeSink(KnowledgeComponent, TransformComponent):
     """Puts the nodes of a pipeline into a knowledge base, and hands them on unchanged.
 
     Nodes of one source become one document under the source's id, each node a chunk, in place of what was there under that
-    id; as with `DifyKnowledgeIndex.insert_nodes`, which finds, changes and deletes them. Documents are put
-    in whole, and Dify cuts them by `process_rule`. Dify embeds them itself: no embedding is needed before.
+    id; as with `DifyKnowledgeIndex.insert_nodes`, which finds, changes and deletes them. Documents are put in
+    whole, and Dify cuts them by `process_rule`. Dify embeds them itself: no embedding is needed before.
 
     A pipeline with a cache does not run a transformation again whose input it knows: what was deleted in Dify meanwhile
-    would stay away. So make the pipeline with `disable_cache=True`. One with `num_workers` cannot take a sink along, which
-    is never pickled: its key would be too.
+    would stay away. So make the pipeline with `disable_cache=True`. One with a `docstore` notes documents there before the sink
+    has run, and does not send again what failed. One with `num_workers` cannot take a sink along, which is never pickled:
+    its key would be too.
 
     Raises, when run:
         InvalidArgument: A node without a text, or metadata that JSON cannot hold; nothing was sent.

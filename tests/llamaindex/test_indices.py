@@ -7,6 +7,7 @@ import pickle
 from typing import Any
 
 import pytest
+from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
 from llama_index.core.chat_engine.types import ChatMode
 from llama_index.core.indices.managed.base import BaseManagedIndex
 from llama_index.core.ingestion import IngestionPipeline
@@ -173,6 +174,26 @@ def test_engines_are_made_as_of_any_index(library: Library) -> None:
         chat = index.as_chat_engine(chat_mode=mode, llm=library.llm(), memory=memory, similarity_top_k=1)
         told = chat.chat("When are refunds possible?")
         assert "30 days" in str(told) and len(told.source_nodes) == 1
+
+
+def test_what_would_be_lost_on_the_way_to_the_retriever_is_refused(library: Library) -> None:
+    """Other indexes search nothing but `doc_ids`; without a word Dify would search everything."""
+    index = library.index(library.shop)
+    for lost in ({"doc_ids": ["a"]}, {"node_ids": ["a"]}, {"timeout": 1.0}, {"dataset_api_key": CANARY}):
+        with pytest.raises(InvalidArgument, match=next(iter(lost))):
+            index.as_query_engine(llm=library.llm(), **lost)
+    assert index.as_retriever(doc_ids=None, similarity_top_k=1).similarity_top_k == 1
+    assert library.server.requests == []
+
+
+def test_the_index_s_callbacks_hear_of_searches(library: Library) -> None:
+    handler = LlamaDebugHandler(print_trace_on_end=False)
+    index = library.index(library.shop, callback_manager=CallbackManager([handler]))
+    index.as_retriever().retrieve("refunds")
+    index.as_query_engine(llm=library.llm()).query("refunds")
+    assert len(handler.get_event_pairs(CBEventType.RETRIEVE)) == 2
+    index.as_retriever(callback_manager=CallbackManager()).retrieve("refunds")
+    assert len(handler.get_event_pairs(CBEventType.RETRIEVE)) == 2
 
 
 def test_a_retriever_outlives_its_index(library: Library) -> None:
