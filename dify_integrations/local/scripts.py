@@ -18,6 +18,8 @@ _QUESTION_LABEL = re.compile(r"^[ \t>*#]*(?:question|query|user|human)[ \t*]*:[ 
 _CONTEXT_LABEL = re.compile(
     r"context[^\n:]{0,60}:\s|context information is below|<context>|passages?:\s|documents?:\s", re.IGNORECASE
 )
+# Labels, and metadata such as `document_name: refunds.txt`.
+_NO_PASSAGE = re.compile(r"\s*(?:(?:answer|question|query)\s*:?\s*$|[a-z]+(?:_[a-z]+)+: )", re.IGNORECASE)
 _QUESTION = re.compile(r"[^.!?\n]*\?")
 NOTHING_FOUND = "I could not find that in the documents."
 
@@ -133,5 +135,4 @@ def context_of(prompt: str, question: str) -> str:
     rest = rest.replace(question, "\n")
     if label is None and words.count(rest) < 30:
         return ""
-    kept = [line for line in rest.splitlines() if not re.match(r"\s*(answer|question|query)\s*:?\s*$", line, re.IGNORECASE)]
-    return "\n".join(kept).strip()
+    return "\n".join(line for line in rest.splitlines() if not _NO_PASSAGE.match(line)).strip()

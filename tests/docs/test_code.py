@@ -12,6 +12,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from llama_index.core import Settings
 
 from dify_integrations.local import LocalDify
 from examples.stage import local_dify, settings_of
@@ -51,7 +52,13 @@ def own_loop() -> Iterator[None]:
     loop.close()
 
 
-@pytest.mark.usefixtures("environment", "own_loop")
+@pytest.fixture
+def settings_as_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block that sets LlamaIndex' `Settings.llm` sets it for no other, as on another reader's machine."""
+    monkeypatch.setattr(Settings, "_llm", None)
+
+
+@pytest.mark.usefixtures("environment", "own_loop", "settings_as_found")
 @pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
 @pytest.mark.filterwarnings("ignore:RunnableWithMessageHistory is deprecated")
 @pytest.mark.filterwarnings(AGENTS_LOOK)

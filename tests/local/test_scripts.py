@@ -76,6 +76,12 @@ def test_what_the_documents_do_not_say_is_not_found(prompt: str) -> None:
     assert answer(query, *(HANDBOOK if prompt == "{question}" else [])) == NOTHING_FOUND
 
 
+def test_metadata_of_a_passage_is_no_answer() -> None:
+    context = "document_name: storms\n\nTours are cancelled in storms."
+    prompt = LLAMAINDEX_PROMPT.format(question="What happens in storms?", context=context)
+    assert answer(prompt) == "Tours are cancelled in storms."
+
+
 def test_without_documents_the_words_are_echoed_with_the_turn() -> None:
     app = App("app")
     reply = compose(Turn("Hello there", {}, "ann", (), (("a", "b"),), app))[0]
