@@ -16,6 +16,8 @@ EventT = TypeVar("EventT")
 
 REACT = pytest.mark.filterwarnings("ignore:is_running called from within a step:DeprecationWarning")
 """Core's own ReActAgent does."""
+BOTH_WAYS = pytest.mark.parametrize("conversation", ["stateless", "auto"], indirect=True)
+"""Every turn with its history, and every turn in the conversation of the one before."""
 LATER = pytest.mark.skipif(
     "early_stopping_method" not in FunctionAgent.model_fields, reason="the oldest core we take has no such thing yet"
 )

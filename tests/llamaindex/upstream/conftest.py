@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,14 +19,20 @@ Stocked = Callable[..., tuple[Upstream, Library]]
 
 
 @pytest.fixture
-def upstream(serve: Callable[..., Any]) -> StartUpstream:
+def conversation(request: pytest.FixtureRequest) -> str:
+    """How LLMs tell their history; whole files are run both ways with `BOTH_WAYS`."""
+    return str(getattr(request, "param", "stateless"))
+
+
+@pytest.fixture
+def upstream(serve: Callable[..., Any], conversation: str) -> StartUpstream:
     """Start an app that answers as a response generator, or a list of messages, says."""
 
     def start(
         answers: ResponseGenerator | Sequence[ChatMessage] = (), *, mode: str = "chat", size: int = 7, **options: Any
     ) -> Upstream:
         made = Upstream(answers, size)
-        made.connect = serve(made.script, mode, **options).llm
+        made.connect = partial(serve(made.script, mode, **options).llm, conversation=conversation)
         return made
 
     return start

@@ -11,8 +11,9 @@ from llama_index.core.tools import FunctionTool
 from llama_index.core.workflow import Context
 
 from tests.llamaindex.upstream.adapter import Upstream, call, says
-from tests.llamaindex.upstream.agents import of, played
+from tests.llamaindex.upstream.agents import BOTH_WAYS, of, played
 
+pytestmark = BOTH_WAYS
 Start = Callable[..., Upstream]
 
 

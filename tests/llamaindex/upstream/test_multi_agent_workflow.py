@@ -17,8 +17,22 @@ from llama_index.core.workflow import (
 from workflows.errors import WorkflowRuntimeError
 
 from tests.llamaindex.upstream.adapter import Upstream, call, says
-from tests.llamaindex.upstream.agents import ADD, ADDS, ANSWERS, LATER, MISSPELT, REACT, SUBTRACT, inputs, of, played, results
+from tests.llamaindex.upstream.agents import (
+    ADD,
+    ADDS,
+    ANSWERS,
+    BOTH_WAYS,
+    LATER,
+    MISSPELT,
+    REACT,
+    SUBTRACT,
+    inputs,
+    of,
+    played,
+    results,
+)
 
+pytestmark = BOTH_WAYS
 Start = Callable[..., Upstream]
 HANDS_OVER = says("Let me hand this over.", call("handoff", to_agent="calculator", reason="This is arithmetic."))
 LOOKS = says("Let me look.", call("look"))
