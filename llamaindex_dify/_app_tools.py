@@ -18,7 +18,7 @@ from dify_integrations.errors import ConversationNotFound, DifyError, InvalidArg
 from dify_integrations.settings import Timeouts
 
 from ._pausing import PausingCall
-from ._reporting import StreamedEvents, chosen_events, reporter
+from ._reporting import Reporter, StreamedEvents, chosen_events
 from ._surroundings import Kept, call_key, running_context, tool_call_id
 from ._telling import tell_tool_call
 from ._tool_outputs import Told, failure_of, output_of, plain, with_callback
@@ -227,7 +227,7 @@ class AppTool(FunctionTool):
     async def _atold(self, arguments: dict[str, Any], *, ask: bool) -> Told:
         """One run, however often the step around it is run again."""
         client, context, name = self._clients.asynchronous, running_context(), self.metadata.get_name()
-        report = reporter(name, self._events)
+        report = Reporter(name, self._events, repeats_text=self._asks)
         conversation_id = ""
 
         async def follow(run: AsyncRun) -> RunResult:
@@ -256,6 +256,7 @@ class AppTool(FunctionTool):
                     about={"tool_name": name, "tool_id": tool_call_id()},
                     begin=begin,
                     follow=follow,
+                    report=report,
                     output=self._told,
                 ).run()
         except ConversationNotFound:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
     from dify_integrations import AsyncDify, AsyncRun, RunResult
 
+    from ._reporting import Reporter
+
 FOLLOWED_AGAIN = 3
 """Times a run is followed again when its stream breaks."""
 
@@ -44,10 +46,12 @@ class Call(Stand):
     Attributes:
         asked: Names of the requests so far.
         broken: How often in a row the stream broke while the run was followed.
+        told: What the workflow was told of the run.
     """
 
     asked: list[str]
     broken: int
+    told: dict[str, Any]
 
 
 class PausingCall:
@@ -61,6 +65,7 @@ class PausingCall:
         about: Told to the person beside the forms.
         begin: Starts the run and follows it to its end or pause.
         follow: Follows a run that goes on.
+        report: Tells the workflow what happens while the run is followed.
         output: What the call gives for a run that is over, as JSON values.
     """
 
@@ -74,6 +79,7 @@ class PausingCall:
         about: dict[str, Any],
         begin: Callable[[], Awaitable[RunResult]],
         follow: Callable[[AsyncRun], Awaitable[RunResult]],
+        report: Reporter,
         output: Callable[[RunResult], Any],
     ) -> None:
         self._client = client
@@ -85,6 +91,7 @@ class PausingCall:
         self._about = about
         self._begin = begin
         self._follow = follow
+        self._report = report
         self._output = output
 
     async def run(self) -> Any:
@@ -148,7 +155,8 @@ class PausingCall:
                 await self._context.wait_for_event(DifyHumanInputResponse, waiter_id=waiter.waiter_id)
 
     async def _begun(self) -> Any:
-        call = {**begun(self._key, self._user), "asked": [], "broken": 0, **reached(await self._begin(), self._output)}
+        start = {**begun(self._key, self._user), "asked": [], "broken": 0}
+        call = {**start, **reached(await self._begin(), self._output), "told": self._report.told}
         if "output" not in call:
             await self._kept.put(self._key, call)
         return call
@@ -192,9 +200,11 @@ class PausingCall:
 
     async def _go_on(self, call: Call) -> Change:
         run = self._client.workflows.resume(call["run_id"], user=call["user"], answered=call["answered"])
+        self._report.go_on(call["told"])
         try:
-            return {**reached(await self._follow(run), self._output), "broken": 0}
+            change = {**reached(await self._follow(run), self._output), "broken": 0}
         except StreamInterrupted:
             if call["broken"] >= FOLLOWED_AGAIN:
                 raise
-            return {"broken": call["broken"] + 1}  # the run goes on, and following starts nothing
+            change = {"broken": call["broken"] + 1}  # the run goes on, and following starts nothing
+        return {**change, "told": self._report.told}

@@ -9,8 +9,15 @@ from typing import Any
 import pytest
 from llama_index.core.workflow import Context, Event, StartEvent, StopEvent, Workflow, step
 
-from dify_integrations.local import Fail, Filled, Outputs, Pause, Turn
-from llamaindex_dify.events import DifyHumanInputRequest, DifyHumanInputResponse
+from dify_integrations.local import App, Fail, Filled, LocalDify, Outputs, Pause, Text, Turn
+from llamaindex_dify import DifyChatTool
+from llamaindex_dify.events import (
+    DifyHumanInputRequest,
+    DifyHumanInputResponse,
+    DifyNodeEvent,
+    DifyTextDeltaEvent,
+    DifyWorkflowEvent,
+)
 from tests.llamaindex.reviewing import review
 from tests.llamaindex.test_human_input import Stage, answered, approve, requests
 
@@ -120,3 +127,34 @@ def test_calls_in_one_step(workflow: type[Workflow]) -> None:
     assert len(requests(events)) == 3
     assert said[:2] + said[3:] == ["writes", "a approve", "b approve", "b approve", "writes"]
     assert "boom" in said[2]
+
+
+def test_nothing_is_told_twice() -> None:
+    """Check 16: Dify begins with what was before when a run is followed again; the stream of events goes on behind it."""
+
+    def script(_: Turn) -> Generator[Any, Filled, None]:
+        yield Text("one ")
+        yield Pause("Go on?", title="First", until_followed=True)
+        yield Text("two ")
+        yield Pause("Go on?", title="Second", until_followed=True)
+        yield Text("three")
+
+    class Asking(Workflow):
+        @step
+        async def ask(self, ev: StartEvent) -> StopEvent:
+            return StopEvent(result=(await ev.tool.acall("Hi")).content)
+
+    app = App("flow", "advanced-chat", script)
+    with LocalDify([app]) as server:
+        tool = DifyChatTool.from_app(
+            api_key=app.api_key, base_url=server.base_url, user="ada", stream_events=["text", "nodes", "workflow"]
+        )
+        said, events = soon(Asking(timeout=10), lambda asked: asked.answer("approve"), tool=tool)
+    assert said == "one two three"
+    assert [event.delta for event in events if isinstance(event, DifyTextDeltaEvent)] == ["one ", "two ", "three"]
+    nodes = [(event.title, event.status) for event in events if isinstance(event, DifyNodeEvent) and event.title != "LLM"]
+    assert [status for title, status in nodes if title == "Start"] == ["running", "succeeded"]
+    for title in ("First", "Second"):
+        assert [status for name, status in nodes if name == title] == ["running", "paused", "succeeded"]
+    runs = [event.status for event in events if isinstance(event, DifyWorkflowEvent)]
+    assert runs == ["running", "paused", "paused", "succeeded"]
