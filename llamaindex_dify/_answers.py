@@ -46,10 +46,11 @@ class Answer:
     """Collects the items of one run and gives the responses they make.
 
     Args:
-        stamp: What a later turn must know beside the run: `app`, whose conversation it is, and a digest of what was told.
+        stamp: What a later turn must know beside the run: `app`, whose conversation it is, and a digest of the system text.
         parser: Makes parsers for tool calls in the text; `None` when no tools were offered.
         on_replace: What becomes of text that was put in place of what was said.
         citations: Whether passages the answer rests on are blocks of the message too.
+        told: Makes the digest of all that has been told with this answer, by which a later turn knows whether it still is.
     """
 
     def __init__(
@@ -59,8 +60,10 @@ class Answer:
         *,
         on_replace: OnReplace = "annotate",
         citations: Citations = "kwargs",
+        told: Callable[[ChatMessage], str] | None = None,
     ) -> None:
         self._stamp = stamp
+        self._told = told
         self._parser = parser
         self._on_replace = on_replace
         self._citations = citations
@@ -131,6 +134,8 @@ class Answer:
             blocks=[*self._blocks(), *cited],
             additional_kwargs={**self._tool_calls(), "dify": {**about(result), **self._stamp}},
         )
+        if self._told is not None:
+            message.additional_kwargs["dify"]["told_digest"] = self._told(message)
         extra = {**_counts(result), **({"message_replaced": True} if result.text_replaced else {})}
         return ChatResponse(message=message, raw=_raw(result), additional_kwargs=extra)
 

@@ -18,7 +18,7 @@ from dify_integrations.errors import InvalidArgument
 from ._answers import Answer
 from ._function_calling import NO_TOOLS
 from ._tracing import StepTracer
-from ._turns import Options, bridge_messages, options_of, with_files, with_offer
+from ._turns import Options, bridge_messages, options_of, told_digest, with_edits, with_files, with_offer
 from ._watching import watcher
 
 if TYPE_CHECKING:
@@ -84,10 +84,11 @@ class Call:
         self.tracer = StepTracer(llm.trace_payloads, llm.callback_manager)
         self._shown = watcher()
         self.demanding = offer is not None and offer.demanding
+        self._messages = tuple(messages)
         self._say(self._parts(messages))
 
     def _parts(self, messages: Sequence[ChatMessage]) -> list[Message]:
-        parts = bridge_messages(messages, emulated=self._options.offer is not None)
+        parts = with_edits(bridge_messages(messages, emulated=self._options.offer is not None), messages)
         if self._llm.system_prompt_variable:
             system, parts = without_system(parts)
             self._inputs |= {self._llm.system_prompt_variable: system} if system else {}
@@ -147,6 +148,7 @@ class Call:
             offer.parser if offer is not None else None,
             on_replace=self._llm.on_replace,
             citations=self._llm.citations,
+            told=self._told if not self._options.conversation_id else None,  # else only the caller knows what was said there
         )
         return Request(
             query=planned.turn.query or " ",  # of files alone: Dify refuses an empty query, also next to files
@@ -156,6 +158,9 @@ class Call:
             conversation_id=planned.conversation_id,
             passed_on=self._options.passed_on,
         )
+
+    def _told(self, answer: ChatMessage) -> str:
+        return told_digest([*self._messages, answer])
 
     def _sent(self, run: RunT) -> RunT:
         self._run = self._shown(run)

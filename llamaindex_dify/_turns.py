@@ -13,7 +13,7 @@ from llama_index.core.base.llms.types import ChatMessage, MessageRole
 from dify_integrations.bridge.arguments import choice_of, conversation_text, files_in, is_demanding, merged_inputs
 from dify_integrations.bridge.cancelling import CancelToken, token_in
 from dify_integrations.bridge.tool_calls import ToolCallParser, ToolSpec, instructions, offered, render_calls, render_result
-from dify_integrations.bridge.turn import Anchor, Message, Role
+from dify_integrations.bridge.turn import Anchor, Message, Role, digest
 
 from ._blocks import Content, foreign_calls
 
@@ -141,6 +141,24 @@ def bridge_messages(messages: Sequence[ChatMessage], *, emulated: bool = False) 
     """
     names: dict[str, str] = {}
     return [_message(message, names, emulated=emulated) for message in messages]
+
+
+def told_digest(messages: Sequence[ChatMessage]) -> str:
+    """Tells histories apart by who said what, so that one that was edited is not taken for what its conversation was told."""
+    told = [(_ROLES[message.role], " ".join((message.content or "").split())) for message in messages]
+    return digest(json.dumps([one for one in told if one[0] != "system"]))
+
+
+def with_edits(parts: Sequence[Message], messages: Sequence[ChatMessage]) -> list[Message]:
+    """The messages, with the last answer marked when it, or what stands before it, is not what was said in its conversation."""
+    told = list(parts)
+    at = max((index for index, part in enumerate(told) if part.role == "assistant"), default=-1)
+    anchor = told[at].anchor if at >= 0 else None
+    known = messages[at].additional_kwargs["dify"].get("told_digest") if anchor is not None else None
+    if anchor is not None and known and known != told_digest(messages[: at + 1]):
+        logger.debug("the history of conversation %s was edited or cut", anchor.conversation_id)
+        told[at] = replace(told[at], anchor=replace(anchor, edited=True))
+    return told
 
 
 def with_offer(parts: Sequence[Message], offer: Offer | None) -> list[Message]:

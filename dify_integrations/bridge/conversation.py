@@ -261,7 +261,7 @@ def plan(
             tips.enter(conversation_id)
         return planned
     anchor = anchor_in(messages, mode=policy.mode, app=app)
-    if anchor is not None:
+    if anchor is not None and not anchor.edited:
         planned = _continued(messages, said, anchor, tips, history_apart=policy.history_apart)
         if tips.take(anchor, surely=policy.surely) if claim else tips.is_tip(anchor):
             return planned

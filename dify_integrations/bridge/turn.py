@@ -25,12 +25,14 @@ class Anchor:
         message_id: The answer's message id.
         app: Fingerprint of the app, so that another app's history is never taken for one's own.
         system: Digest of the system text that the conversation has been told; `""` when that is not known.
+        edited: What stands before the message in its history is not what its conversation was told.
     """
 
     conversation_id: str
     message_id: str
     app: str
     system: str = ""
+    edited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from llama_index.core.llms import ChatMessage, ChatResponse
+from llama_index.core.llms import ChatMessage, ChatResponse, TextBlock
 from llama_index.core.memory import ChatMemoryBuffer
 
 from dify_integrations import APIError, ConversationNotFound, Dify, InvalidArgument
@@ -214,3 +214,39 @@ def test_system_text_is_told_once_and_again_when_it_changes(serve: Serve) -> Non
     answer = served.llm(conversation="auto").chat([user("Hi.")]).message
     served.llm(conversation="auto").chat([other, user("Hi."), answer, user("And?")])
     assert "Be kind." in served.sent[-1]["query"]
+
+
+EDITS: dict[str, Callable[[list[ChatMessage]], list[ChatMessage]]] = {
+    "question": lambda said: [user("My name is Bea."), *said[1:]],
+    "answer": lambda said: [*said[:3], said[3].model_copy(update={"blocks": [TextBlock(text="It is Bea.")]}), said[4]],
+    "one more": lambda said: [user("Be nice."), *said],
+    "compacted": lambda said: said[2:],
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_an_edited_memory_is_told_anew(serve: Serve, edit: Callable[[list[ChatMessage]], list[ChatMessage]]) -> None:
+    """Check 18: a history that is not what its conversation was told is rendered, or refused where that is wanted."""
+    served = serve()
+    llm = served.llm(conversation="auto")
+    said = begun(llm)
+    said += [llm.chat(said).message, user("Sure?")]
+    edited = edit(said)
+    for refusing in ({"conversation": "stateful"}, {"conversation": "auto", "on_fork": "raise"}):
+        with pytest.raises(InvalidArgument, match="edited"):
+            served.llm(**refusing).chat(edited)
+    llm.chat(edited)
+    assert not served.sent[-1].get("conversation_id")
+    assert all((message.content or "") in served.sent[-1]["query"] for message in edited)
+    llm.chat([ChatMessage.model_validate_json(message.model_dump_json()) for message in said])  # stored, it is the same
+    assert (served.sent[-1].get("conversation_id"), served.sent[-1]["query"]) == (conversation_of(said), "Sure?")
+
+
+def test_whoever_names_a_conversation_knows_what_was_said_there(serve: Serve) -> None:
+    """Check 18: what a call did not see cannot be compared."""
+    served = serve()
+    first = begun(served.llm())
+    home = conversation_of(first)
+    answer = served.llm().chat([first[2]], conversation_id=home).message
+    served.llm(conversation="auto").chat([*first, answer, user("Sure?")])
+    assert (served.sent[-1].get("conversation_id"), served.sent[-1]["query"]) == (home, "Sure?")
