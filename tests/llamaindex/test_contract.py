@@ -8,6 +8,7 @@ import logging
 import pickle
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -22,8 +23,9 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.tools import FunctionTool
 
 import llamaindex_dify
-from dify_integrations import AsyncDify, Dify, InvalidArgument
+from dify_integrations import AsyncDify, AuthenticationError, Dify, InvalidArgument
 from llamaindex_dify import DifyChatLLM, DifyCompletionLLM, DifyRetriever, DifyWorkflowTool
+from tests.llamaindex.trees import METHODS, call
 
 CANARY = "app-canary-3f1c9a"
 LLMS: list[type[DifyChatLLM] | type[DifyCompletionLLM]] = [DifyChatLLM, DifyCompletionLLM]
@@ -41,6 +43,7 @@ def test_llms_are_function_calling_llms_with_an_async_of_their_own(kind: type[LL
 
 
 def test_the_other_classes_have_the_bases_agents_and_engines_look_for() -> None:
+    """Check 1: the retriever is a BaseRetriever, the tool a FunctionTool."""
     assert issubclass(DifyRetriever, BaseRetriever)
     assert issubclass(DifyWorkflowTool, FunctionTool)
 
@@ -83,11 +86,20 @@ def test_the_key_is_in_no_event(serve: Callable[..., Any], told: Any) -> None:
             payloads.append(payload)
 
     llm = served.llm(callback_manager=CallbackManager([Keeper()]))
-    llm.complete("Hello")
-    list(llm.stream_chat([ChatMessage(content="Hello")]))
-    assert len(payloads) == 4
+    for method in METHODS:
+        call(llm, method)
+    assert len(payloads) == 2 * len(METHODS)
+    other = serve(api_key="app-another")
+    refused = DifyChatLLM(api_key=CANARY, base_url=other.server.base_url, user="ada", callback_manager=llm.callback_manager)
+    for method in METHODS:
+        with pytest.raises(AuthenticationError) as caught:
+            call(refused, method)
+        chain = [caught.value, caught.value.__cause__, caught.value.__context__]
+        assert CANARY not in str([(str(error), repr(error), vars(error) if error else "") for error in chain])
+        assert CANARY not in "".join(traceback.format_exception(caught.value))
     assert CANARY not in str(payloads)
     assert CANARY not in str([event.model_dump() for event in told.events])
+    assert CANARY not in str(told.ended) + str(told.spans.arguments)
 
 
 def test_payload_names_the_app_and_not_the_user() -> None:
@@ -110,10 +122,12 @@ def test_stored_objects_come_back_with_the_key_of_the_environment(kind: type[LLM
 
 
 def test_copies_share_the_connections(serve: Callable[..., Any]) -> None:
-    llm = serve().llm()
+    """Check 4: the key is there behind `model_copy`, and shows no more than before."""
+    llm = serve(api_key=CANARY).llm()
     answer = llm.complete("Hello").text
     copies = [llm.model_copy(), llm.model_copy(deep=True), copy.deepcopy(llm)]
     assert [one.complete("Hello").text for one in copies] == [answer] * 3
+    assert CANARY not in str([(repr(one), one.to_dict(), one.to_json(), one.to_payload()) for one in copies])
 
 
 def test_a_pickle_holds_no_key_and_works_where_the_key_is(

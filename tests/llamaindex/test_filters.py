@@ -64,6 +64,14 @@ def test_in_is_always_a_list_of_strings() -> None:
 
 @pytest.mark.parametrize(("operator", "joined"), [(Op.ANY, "or"), (Op.ALL, "and")])
 def test_any_and_all_stand_alone(operator: Op, joined: str) -> None:
+    """Check 10: the last row of the table; only texts contain something."""
+    for kind in ("number", "time"):
+        with pytest.raises(ValueError, match=operator.name):
+            dify_filter(one(kind, operator, [VALUES[kind]]), types(kind))
+    with pytest.raises(ValueError, match="f"):
+        dify_filter(one("string", operator, []), {})
+    told = dify_filter(one("number", operator, [2023]), {"f": "string"})
+    assert [each.value for each in told.conditions] == ["2023"]
     found = dify_filter(one("string", operator, ["a", "b"]), {})
     assert found.logical_operator == joined
     assert [(each.comparison_operator, each.value) for each in found.conditions] == [("contains", "a"), ("contains", "b")]

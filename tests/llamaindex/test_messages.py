@@ -229,7 +229,7 @@ def test_stateless_histories_start_a_conversation_each(serve: Serve) -> None:
 
 @pytest.mark.parametrize("mode", ["auto", "stateful"])
 def test_a_conversation_goes_on_where_it_ended(serve: Serve, mode: str) -> None:
-    """Only the new turn is sent."""
+    """Check 18: only the new turn is sent, with the conversation's id."""
     served = serve()
     llm = served.llm(conversation=mode)
     messages = history(llm)
@@ -240,7 +240,7 @@ def test_a_conversation_goes_on_where_it_ended(serve: Serve, mode: str) -> None:
 
 @pytest.mark.parametrize("changed", ["app", "branch", "user"])
 def test_another_history_is_rendered(serve: Serve, changed: str) -> None:
-    """An answer of another app or end user, or one that was continued elsewhere."""
+    """Check 18: an answer of another app or end user, or one that was continued elsewhere (an edited or repeated turn)."""
     served = serve()
     llm = served.llm(conversation="auto")
     messages, options = history(llm), {}

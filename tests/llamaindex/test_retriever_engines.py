@@ -109,20 +109,20 @@ def test_fused_variants_are_unique_and_in_the_order_of_reciprocal_ranks(library:
 def test_fusion_works_three_times_in_a_row_from_sync_code(library: Library, mode: FUSION_MODES, use_async: bool) -> None:
     """Check 9: core runs every sync call in a fresh event loop."""
     fusion = fusing(library, mode=mode, use_async=use_async)
-    found = [sorted(ids(fusion.retrieve(QUESTION))) for _ in range(3)]
+    found = [ids(fusion.retrieve(QUESTION)) for _ in range(3)]
     assert found[0] == found[1] == found[2]
     assert len(set(found[0])) == len(found[0]) > 1
 
 
 def test_fusion_works_three_times_inside_a_running_loop(library: Library) -> None:
-    """Check 9: inside a running loop, with one retriever for sync and async calls."""
-    fusion = fusing(library)
-    first = sorted(ids(fusion.retrieve(QUESTION)))
+    """Check 9: inside a running loop, awaited and blocking, with one retriever for both."""
+    fusion, blocking = fusing(library), fusing(library, use_async=False)
+    first = ids(fusion.retrieve(QUESTION))
 
     async def again() -> list[list[str]]:
-        return [sorted(ids(await fusion.aretrieve(QUESTION))) for _ in range(3)]
+        return [found for _ in range(3) for found in (ids(await fusion.aretrieve(QUESTION)), ids(blocking.retrieve(QUESTION)))]
 
-    assert asyncio.run(again()) == [first] * 3
+    assert asyncio.run(again()) == [first] * 6
 
 
 # -- others

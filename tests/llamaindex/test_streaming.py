@@ -297,12 +297,19 @@ def test_one_object_serves_several_event_loops(serve: Serve) -> None:
 
 
 def test_twenty_users_at_once_never_mix() -> None:
-    """Nothing of a conversation is on the object."""
+    """Check 18: nothing of a conversation is on the object; each second turn goes into its user's own."""
     with LocalDify([App("echo", "chat", lambda turn: [Text(f"{turn.user}: {turn.query}")])]) as server:
-        llm = DifyChatLLM(api_key=server.app("echo").api_key, base_url=server.base_url)
+        llm = DifyChatLLM(api_key=server.app("echo").api_key, base_url=server.base_url, conversation="auto")
 
-        async def all_at_once() -> list[str]:
-            answers = await asyncio.gather(*(llm.acomplete(f"q{n}", user=f"u{n}") for n in range(20)))
-            return [answer.text for answer in answers]
+        async def talk(n: int) -> list[ChatMessage]:
+            first = [ChatMessage(content=f"q{n}")]
+            answer = (await llm.achat(first, user=f"u{n}")).message
+            return [answer, (await llm.achat([*first, answer, ChatMessage(content=f"r{n}")], user=f"u{n}")).message]
 
-        assert asyncio.run(all_at_once()) == [f"u{n}: q{n}" for n in range(20)]
+        async def all_at_once() -> list[list[ChatMessage]]:
+            return await asyncio.gather(*(talk(n) for n in range(20)))
+
+        talks = asyncio.run(all_at_once())
+    assert [[answer.content for answer in talk] for talk in talks] == [[f"u{n}: q{n}", f"u{n}: r{n}"] for n in range(20)]
+    ids = [{answer.additional_kwargs["dify"]["conversation_id"] for answer in talk} for talk in talks]
+    assert [len(own) for own in ids] == [1] * 20 and len(set[str]().union(*ids)) == 20

@@ -51,6 +51,7 @@ def test_the_apps_own_form_makes_the_tool(serve: Serve) -> None:
 
 
 def test_names_and_descriptions_fit_every_provider(serve: Serve) -> None:
+    """Check 16: name and description limits."""
     tool = tool_of(serve(outputs(), "workflow"), name="Größe & mehr!", description="x" * 2_000)
     assert tool.metadata.name is not None
     assert set(tool.metadata.name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
@@ -96,7 +97,7 @@ def test_a_wrong_key_is_told_when_the_tool_is_made(serve: Serve) -> None:
     ids=["text", "several", "number"],
 )
 def test_content_is_the_text_or_json(serve: Serve, values: dict[str, Any], content: str) -> None:
-    """Models read it; Python's repr is for nobody."""
+    """Check 16: models read JSON; Python's repr is for nobody."""
     served = serve(outputs(**values), "workflow", inputs_form=TOPIC)
     for output in both(tool_of(served), topic="cats"):
         assert output.content == content
@@ -215,6 +216,7 @@ def test_an_agent_uses_the_workflow_and_shows_its_nodes() -> None:
 
 @pytest.mark.anyio
 async def test_nodes_are_shown_while_the_workflow_runs(serve: Serve) -> None:
+    """Check 16: live, while the call is under way."""
     gate = threading.Event()
     served = serve(lambda _: [Node("start", "Start"), Gate(gate), Outputs({"text": "done"})], "workflow")
     brain = serve(lambda turn: [Text("Done.") if "</tool_result>" in turn.query.split("</system>")[-1] else CALL])
