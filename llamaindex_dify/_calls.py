@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dify_integrations.bridge.arguments import user_text
@@ -148,7 +149,8 @@ class Call:
             offer.parser if offer is not None else None,
             on_replace=self._llm.on_replace,
             citations=self._llm.citations,
-            told=self._told if not self._options.conversation_id else None,  # else only the caller knows what was said there
+            # Of a conversation that the call names only its caller knows what was said there before.
+            told=partial(told_digest, self._messages) if not self._options.conversation_id else None,
         )
         return Request(
             query=planned.turn.query or " ",  # of files alone: Dify refuses an empty query, also next to files
@@ -158,9 +160,6 @@ class Call:
             conversation_id=planned.conversation_id,
             passed_on=self._options.passed_on,
         )
-
-    def _told(self, answer: ChatMessage) -> str:
-        return told_digest([*self._messages, answer])
 
     def _sent(self, run: RunT) -> RunT:
         self._run = self._shown(run)

@@ -143,9 +143,9 @@ def bridge_messages(messages: Sequence[ChatMessage], *, emulated: bool = False) 
     return [_message(message, names, emulated=emulated) for message in messages]
 
 
-def told_digest(messages: Sequence[ChatMessage]) -> str:
+def told_digest(messages: Sequence[ChatMessage], answer: ChatMessage) -> str:
     """Tells histories apart by who said what, so that one that was edited is not taken for what its conversation was told."""
-    told = [(_ROLES[message.role], " ".join((message.content or "").split())) for message in messages]
+    told = [(_ROLES[message.role], " ".join((message.content or "").split())) for message in (*messages, answer)]
     return digest(json.dumps([one for one in told if one[0] != "system"]))
 
 
@@ -155,7 +155,7 @@ def with_edits(parts: Sequence[Message], messages: Sequence[ChatMessage]) -> lis
     at = max((index for index, part in enumerate(told) if part.role == "assistant"), default=-1)
     anchor = told[at].anchor if at >= 0 else None
     known = messages[at].additional_kwargs["dify"].get("told_digest") if anchor is not None else None
-    if anchor is not None and known and known != told_digest(messages[: at + 1]):
+    if anchor is not None and known and known != told_digest(messages[:at], messages[at]):
         logger.debug("the history of conversation %s was edited or cut", anchor.conversation_id)
         told[at] = replace(told[at], anchor=replace(anchor, edited=True))
     return told
