@@ -44,9 +44,10 @@ def library() -> Iterator[Library]:
         yield made
 
 
+@pytest.mark.usefixtures("loop_of_core")
 def test_a_query_engine_answers_from_the_passages(library: Library) -> None:
     """Check 8: RetrieverQueryEngine over DifyRetriever with the app as `Settings.llm`: plain, streaming, async."""
-    Settings.llm = library.llm()
+    Settings.llm = llm = library.llm()
     try:
         engine = RetrieverQueryEngine.from_args(library.retriever(similarity_top_k=2))
         answer = engine.query(QUESTION)
@@ -56,15 +57,29 @@ def test_a_query_engine_answers_from_the_passages(library: Library) -> None:
         assert str(awaited) == str(answer)
         assert [node.node_id for node in awaited.source_nodes] == [node.node_id for node in answer.source_nodes]
         streaming = RetrieverQueryEngine.from_args(library.retriever(similarity_top_k=2), streaming=True)
-        assert str(streaming.query(QUESTION)) == str(answer)
+        streamed: Any = streaming.query(QUESTION)
+        assert "".join(streamed.response_gen) == str(answer)
+        assert ids(streamed.source_nodes) == ids(answer.source_nodes)
+
+        async def pieces() -> list[str]:
+            response: Any = await streaming.aquery(QUESTION)
+            return [piece async for piece in response.async_response_gen()]
+
+        assert "".join(asyncio.run(pieces())) == str(answer)
+        assert library.requests("POST", "/chat-messages") == 4 and Settings.llm is llm
     finally:
         Settings._llm = None
 
 
+@pytest.mark.usefixtures("loop_of_core")
 def test_a_citation_engine_keeps_the_source(library: Library) -> None:
     """Check 8: CitationQueryEngine keeps `ref_doc_id`."""
     engine = CitationQueryEngine.from_args(None, llm=library.llm(), retriever=library.retriever())  # type: ignore[arg-type]  # no index needed
-    cited = engine.query(QUESTION).source_nodes
+    answer = engine.query(QUESTION)
+    cited = answer.source_nodes
+    assert "Source 1:" in str(answer)
+    again: Any = asyncio.run(engine.aquery(QUESTION))
+    assert [node.node.ref_doc_id for node in again.source_nodes] == [node.node.ref_doc_id for node in cited]
     documents = {document.id for document in library.shop.documents}
     assert cited and {node.node.ref_doc_id for node in cited} <= documents
     assert cited[0].node.get_content().startswith("Source 1:")
@@ -86,19 +101,32 @@ def ids(nodes: list[NodeWithScore]) -> list[str]:
     return [node.node_id for node in nodes]
 
 
+def hit_counts(library: Library) -> list[int]:
+    """How often Dify says that each passage was found."""
+    with library.dify() as dify:
+        segments = [
+            segment
+            for document in library.shop.documents
+            for segment in dify.datasets.segments.iterate(library.shop.id, document.id)
+        ]
+    return [segment.hit_count or 0 for segment in segments]
+
+
 def fusing(library: Library, **options: Any) -> QueryFusionRetriever:
     retrievers: list[BaseRetriever] = [library.retriever(), library.retriever(library.other)]
     return QueryFusionRetriever(retrievers, llm=library.llm(), num_queries=4, similarity_top_k=10, **options)
 
 
 def test_fused_variants_are_unique_and_in_the_order_of_reciprocal_ranks(library: Library) -> None:
-    """Check 9: 3 query variants, unique nodes, RRF order as computed by hand."""
+    """Check 9: 3 query variants over changing hit_count, unique nodes, RRF order as computed by hand."""
     retriever = library.retriever()
     fusion = QueryFusionRetriever(
         [retriever], llm=library.llm(), num_queries=4, similarity_top_k=10, mode=FUSION_MODES.RECIPROCAL_RANK, use_async=False
     )
+    counted = hit_counts(library)
     found = fusion.retrieve(QUESTION)
     asked = [each["query"] for each in library.asked]
+    assert all(after - before > 1 for before, after in zip(counted, hit_counts(library), strict=True))  # several of them found it
     assert asked == [QUESTION, *VARIANTS.split("\n")]
     assert ids(found) == rrf([ids(retriever.retrieve(query)) for query in asked])
     assert len(set(ids(found))) == len(found) == 4  # the shop has no more
