@@ -41,7 +41,8 @@ class DifyKnowledgeIndex(BaseManagedIndex):
     """A knowledge base: documents go in under their own ids, and are found, changed and deleted by them.
 
     Dify cuts texts, embeds and searches; nothing of LlamaIndex' transformations, embeddings or stores is used unless asked for.
-    A text becomes one chunk (of up to 4000 tokens) unless `process_rule` says how to cut; nodes become one chunk each.
+    A text becomes one chunk (of up to 4000 tokens) unless `process_rule` says how to cut; nodes become one chunk each, in a
+    hierarchical knowledge base (`doc_form`) one parent each.
 
     Dify has no ids of your choice. Yours stands in the document's metadata field `index_id`, your metadata as JSON in
     `index_metadata`, `index_mark` tells whether the document changed. Documents that were put in otherwise are found too, and

@@ -20,6 +20,7 @@ from ..models.metadata import DocumentMetadata, MetadataValue
 from .stored import values_of
 
 if TYPE_CHECKING:
+    from ..models.datasets import DocForm
     from ..models.documents import Document
     from ..models.metadata import MetadataFields
     from ..operations.metadata import MetadataType
@@ -70,9 +71,24 @@ class Entry:
         return f"{words} ({handle(self.id)})" if words else handle(self.id)
 
 
-def whole_rule() -> ProcessRule:
-    """One chunk per document as far as Dify allows (4000 tokens), and no cleaning: the framework has cut its texts."""
+def whole_rule(doc_form: DocForm | None = None) -> ProcessRule:
+    """One chunk per document as far as Dify allows (4000 tokens), and no cleaning: the framework has cut its texts.
+
+    In a hierarchical knowledge base the chunk is a parent, and its lines are what is searched.
+    """
+    if doc_form == "hierarchical_model":
+        return ProcessRule.hierarchical(max_tokens=4000, child_max_tokens=512, separator=CUT, remove_extra_spaces=False)
     return ProcessRule.custom(max_tokens=4000, separator=CUT, remove_extra_spaces=False)
+
+
+def refuse_unfit(rule: ProcessRule | None, doc_form: DocForm | None) -> None:
+    """See that a rule makes chunks of the form.
+
+    Raises:
+        InvalidArgument: It would make none: Dify indexes a hierarchical document without parents as an empty one, and says nothing.
+    """
+    if doc_form == "hierarchical_model" and rule is not None and rule.mode != "hierarchical":
+        raise InvalidArgument(f"the process_rule of a hierarchical_model is ProcessRule.hierarchical(…), not {rule.mode}")
 
 
 def handle(entry_id: str) -> str:

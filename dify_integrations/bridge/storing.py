@@ -24,6 +24,7 @@ from .indexing import (
     is_left_over,
     latest,
     missing_fields,
+    refuse_unfit,
     replacement,
     whole_rule,
 )
@@ -78,6 +79,9 @@ class Store:
         indexing_technique: For the first document.
         timeout_s: Seconds to wait at most, for all that are put in at once.
         poll_s: Seconds between the first two looks.
+
+    Raises:
+        InvalidArgument: A rule that makes no chunks of that form.
     """
 
     clients: Clients
@@ -88,6 +92,9 @@ class Store:
     indexing_technique: IndexingTechnique | None = None
     timeout_s: float | None = 600.0
     poll_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        refuse_unfit(self.process_rule, self.doc_form)
 
     def put(self, entries: Sequence[Entry], *, wait: bool = True) -> Stored:
         """Put documents in, in place of those with the same ids; of equal ids the last counts.
@@ -159,7 +166,7 @@ class Store:
         told: dict[str, Any] = {
             "name": name,
             "text": entry.text,
-            "process_rule": self.process_rule or whole_rule(),
+            "process_rule": self.process_rule or whole_rule(self.doc_form),
             "doc_form": self.doc_form,
         }
         submitted: SubmittedDocument

@@ -155,6 +155,18 @@ def test_a_rule_of_one_s_own_cuts_texts(library: Library) -> None:
     assert sorted(len(info.node_ids) for info in index.ref_doc_info.values()) == [1, 2]
 
 
+def test_a_hierarchical_knowledge_base_gets_parents(library: Library) -> None:
+    """Under a rule without parents Dify indexes a document as an empty one, and says nothing."""
+    index = library.index(doc_form="hierarchical_model")
+    index.insert_nodes([Document(id_="boats", text="Kayaks are long.\nBoards are wide."), REFUNDS])
+    (found,) = index.as_retriever(node_granularity="child").retrieve("boards")
+    assert (found.node.get_content(), found.node.ref_doc_id) == ("Boards are wide.", "boats")
+    assert [len(info.node_ids) for info in index.ref_doc_info.values()] == [1, 1]
+    for make in (library.index, library.sink):
+        with pytest.raises(ValueError, match="hierarchical"):
+            make(doc_form="hierarchical_model", process_rule=ProcessRule.custom(max_tokens=50))
+
+
 def test_metadata_fields_can_be_filtered_by(library: Library) -> None:
     index = library.index(metadata_fields=["year"])
     index.insert_nodes([REFUNDS, SHIPPING])

@@ -94,6 +94,8 @@ def cleaned(text: str, rules: Mapping[str, Any]) -> str:
 
 
 def _parents(texts: Sequence[str], rules: Mapping[str, Any]) -> list[str]:
+    if rules.get("parent_mode") is None:
+        return []  # Dify completes such a document without a chunk
     if rules.get("parent_mode") == "full-doc":
         whole = "\n".join(texts).strip()
         return [whole] if whole else []
