@@ -20,7 +20,7 @@ from dify_integrations.settings import Timeouts
 from ._pausing import PausingCall
 from ._reporting import Reporter, StreamedEvents, chosen_events
 from ._surroundings import Kept, call_key, running_context, tool_call_id
-from ._telling import tell_tool_call
+from ._telling import TracePayloads, checked_payloads, tell_tool_call
 from ._tool_outputs import Told, failure_of, output_of, plain, with_callback
 from ._tracing import StepTracer
 from .errors import DifyPausedError
@@ -63,12 +63,13 @@ class AppTool(FunctionTool):
         ask: bool = True,
         on_pause: OnPause = "return",
         stream_events: Collection[StreamedEvents] = NODES,
+        trace_payloads: TracePayloads = "truncated",
         callback: Callable[..., Any] | None = None,
         async_callback: Callable[..., Any] | None = None,
         api_key: str | SecretStr | None = None,
         base_url: str | None = None,
         user: str | None = None,
-        timeout: float | None = None,
+        timeout: float | Timeouts | None = None,
         max_retries: int = 2,
     ) -> None:
         self._clients = _clients(
@@ -82,6 +83,7 @@ class AppTool(FunctionTool):
         self._ask = ask
         self._on_pause: OnPause = on_pause
         self._events = chosen_events(stream_events)
+        self._payloads = checked_payloads(trace_payloads)
         metadata = ToolMetadata(
             name=tool_name(name),
             description=description[:DESCRIPTION_LIMIT],
@@ -195,9 +197,9 @@ class AppTool(FunctionTool):
         arguments: dict[str, Any] = dict(kwargs)
         try:
             arguments = self._arguments(args, kwargs)
-            tell_tool_call(self.metadata, arguments)
+            tell_tool_call(self.metadata, arguments, self._payloads)
             run: Run = self._start(self._clients.sync, self._request(arguments))
-            with StepTracer().of(run) as see, run:
+            with StepTracer(self._payloads).of(run) as see, run:
                 for item in run.items():
                     see(item)
             output = output_of(self.metadata.get_name(), arguments, self._told(run.result), files=self._return_files)
@@ -215,7 +217,7 @@ class AppTool(FunctionTool):
         arguments: dict[str, Any] = dict(kwargs)
         try:
             arguments = self._arguments(args, kwargs)
-            tell_tool_call(self.metadata, arguments)
+            tell_tool_call(self.metadata, arguments, self._payloads)
             told = await self._atold(arguments, ask=ask)
         except DifyPausedError:
             raise
@@ -231,7 +233,7 @@ class AppTool(FunctionTool):
         conversation_id = ""
 
         async def follow(run: AsyncRun) -> RunResult:
-            with StepTracer().of(run) as see:
+            with StepTracer(self._payloads).of(run) as see:
                 async with run:
                     async for item in run.items():
                         see(item)
@@ -330,7 +332,7 @@ def clients_of(fields: Mapping[str, Any]) -> Clients:
 
 
 def _clients(
-    client: Dify | None = None, async_client: AsyncDify | None = None, *, timeout: float | None = None, **options: Any
+    client: Dify | None = None, async_client: AsyncDify | None = None, *, timeout: float | Timeouts | None = None, **options: Any
 ) -> Clients:
     clocks = Timeouts() if timeout is None else timeout
     return Clients(client, async_client, timeout=clocks, **options)

@@ -52,7 +52,9 @@ class DifyApp(PromptedFunctionCalling):
     citations: Citations = Field(default="kwargs", description="`blocks` puts passages into the message as blocks too.")
     split_thinking: bool = Field(default=True, description="Take <think> inside answers for thinking.")
     trace_payloads: TracePayloads = Field(default="truncated", description="What tracers see of inputs and outputs of steps.")
-    timeout: float | None = Field(default=None, description="Seconds without a sign of life; None is Dify's default.")
+    timeout: float | Timeouts | None = Field(
+        default=None, description="Seconds without a sign of life, or `Timeouts`; None is Dify's default."
+    )
     max_retries: int = Field(default=2, ge=0, description="For calls that surely did not start.")
 
     _endpoint: ClassVar[str] = ""

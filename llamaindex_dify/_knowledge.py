@@ -25,7 +25,7 @@ class KnowledgeComponent(BaseComponent):
         default=None, exclude=True, repr=False, description="Knowledge key, or `DIFY_DATASET_API_KEY`; never serialised."
     )
     base_url: str | None = Field(default=None, description="Address with `/v1`, or `DIFY_BASE_URL`.")
-    timeout: float | None = Field(default=None, description="Seconds to wait for an answer.")
+    timeout: float | Timeouts | None = Field(default=None, description="Seconds to wait for an answer, or `Timeouts`.")
     max_retries: int = Field(default=2, ge=0, description="How often a request that surely did not start is sent again.")
 
     _clients: Clients = PrivateAttr()

@@ -15,6 +15,7 @@ from llama_index.core.tools import ToolMetadata
 from llama_index_instrumentation import get_dispatcher
 
 from dify_integrations.bridge.steps import payload, role_of
+from dify_integrations.errors import InvalidArgument
 
 from . import events
 from ._mapping import nodes_of_documents
@@ -143,7 +144,18 @@ def arguments_of(step: Step) -> str:
     return step.inputs if isinstance(step.inputs, str) else json.dumps(step.inputs or {}, ensure_ascii=False)
 
 
-def tell_tool_call(tool: ToolMetadata, arguments: Mapping[str, Any]) -> None:
+def tell_tool_call(tool: ToolMetadata, arguments: Mapping[str, Any], payloads: TracePayloads) -> None:
     """Say that one of our tools is called, which core does no more."""
-    text = payload(json.dumps(arguments, ensure_ascii=False, default=str))
-    dispatcher.event(AgentToolCallEvent(arguments=str(text), tool=tool))
+    text = _SHOWN[payloads](json.dumps(arguments, ensure_ascii=False, default=str))
+    dispatcher.event(AgentToolCallEvent(arguments=text or "", tool=tool))
+
+
+def checked_payloads(payloads: TracePayloads) -> TracePayloads:
+    """What was chosen.
+
+    Raises:
+        InvalidArgument: Something else.
+    """
+    if payloads not in _SHOWN:
+        raise InvalidArgument(f"trace_payloads is one of {', '.join(_SHOWN)}, not {payloads!r}")
+    return payloads

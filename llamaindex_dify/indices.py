@@ -61,7 +61,7 @@ class DifyKnowledgeIndex(BaseManagedIndex):
         wait: Whether to wait until what was put in can be found.
         indexing_timeout_s: Seconds that one call waits at most; `None` waits without end.
         indexing_poll_s: Seconds between the first two looks; later ones are rarer.
-        timeout: Seconds to wait for an answer.
+        timeout: Seconds to wait for an answer, or `Timeouts`.
         max_retries: How often a request that surely did not start is sent again.
         callback_manager: As for every LlamaIndex index.
 
@@ -93,7 +93,7 @@ class DifyKnowledgeIndex(BaseManagedIndex):
         wait: bool = True,
         indexing_timeout_s: float | None = 600.0,
         indexing_poll_s: float = 1.0,
-        timeout: float | None = None,
+        timeout: float | Timeouts | None = None,
         max_retries: int = 2,
         callback_manager: CallbackManager | None = None,
     ) -> None:

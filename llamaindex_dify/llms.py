@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dify_integrations import AsyncDify, AsyncRun, Dify, Run
     from dify_integrations.bridge.clients import Clients
     from dify_integrations.bridge.conversation import ConversationMode
+    from dify_integrations.settings import Timeouts
 
     from ._answers import Citations, OnReplace
     from ._calls import Request
@@ -56,7 +57,7 @@ class DifyChatLLM(DifyLLM):
         split_thinking: Take `<think>` inside answers for thinking.
         context_window: Tokens. Dify does not tell; set that of your app's model.
         num_output: Tokens of an answer.
-        timeout: Seconds without a sign of life.
+        timeout: Seconds without a sign of life, or `Timeouts` for every clock of its own, connecting included.
         max_retries: How often a call that surely did not start is sent again.
         kwargs: Fields of every LlamaIndex LLM, such as `callback_manager` and `system_prompt`; `on_fork`, what `auto` does
             with an edited or repeated turn (`stateless`: say the history in a new conversation, or `raise`); `verify_tip`,
@@ -99,7 +100,7 @@ class DifyChatLLM(DifyLLM):
         split_thinking: bool = True,
         context_window: int = 32_768,
         num_output: int = 1_024,
-        timeout: float | None = None,
+        timeout: float | Timeouts | None = None,
         max_retries: int = 2,
         **kwargs: Any,
     ) -> None:
@@ -193,7 +194,7 @@ class DifyCompletionLLM(DifyLLM):
         split_thinking: bool = True,
         context_window: int = 32_768,
         num_output: int = 1_024,
-        timeout: float | None = None,
+        timeout: float | Timeouts | None = None,
         max_retries: int = 2,
         **kwargs: Any,
     ) -> None:

@@ -71,7 +71,7 @@ class DifyRetriever(BaseRetriever):
         on_long_query: What to do with more than 250 characters: `truncate` with a warning, `error`, or `split` into
             several queries.
         on_dataset_error: When one of several knowledge bases cannot be asked: `raise`, or `skip` it with a warning.
-        timeout: Seconds to wait for an answer.
+        timeout: Seconds to wait for an answer, or `Timeouts`.
         max_retries: How often a search is sent again.
         callback_manager, object_map, objects, verbose: As for every LlamaIndex retriever.
 
@@ -106,7 +106,7 @@ class DifyRetriever(BaseRetriever):
         include_images: bool = False,
         on_long_query: OnLongQuery = "truncate",
         on_dataset_error: OnDatasetError = "raise",
-        timeout: float | None = None,
+        timeout: float | Timeouts | None = None,
         max_retries: int = 2,
         callback_manager: CallbackManager | None = None,
         object_map: dict[str, object] | None = None,

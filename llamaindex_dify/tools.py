@@ -43,6 +43,7 @@ class DifyWorkflowTool(AppTool):
         ask: Whether a run that waits for a person asks through the workflow or agent around the call.
         on_pause: What such a run is where nobody can be asked: a result that says so, or `DifyPausedError`.
         stream_events: What the workflow or agent is told: some of `workflow`, `nodes`, `text`, `reasoning`, `thoughts`.
+        trace_payloads: What tracers see of arguments, and of inputs and outputs of nodes: `none`, `truncated` or `full`.
         callback, async_callback: Called with `raw_output`; gives another output, another content, or `None`.
         api_key, base_url, user, timeout, max_retries: Settings, when no client is given.
 

@@ -23,7 +23,7 @@ from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.tools import FunctionTool
 
 import llamaindex_dify
-from dify_integrations import AsyncDify, AuthenticationError, Dify, InvalidArgument
+from dify_integrations import AsyncDify, AuthenticationError, Dify, InvalidArgument, Timeouts
 from llamaindex_dify import DifyChatLLM, DifyCompletionLLM, DifyRetriever, DifyWorkflowTool
 from tests.llamaindex.trees import METHODS, call
 
@@ -100,6 +100,16 @@ def test_the_key_is_in_no_event(serve: Callable[..., Any], told: Any) -> None:
     assert CANARY not in str(payloads)
     assert CANARY not in str([event.model_dump() for event in told.events])
     assert CANARY not in str(told.ended) + str(told.spans.arguments)
+
+
+@pytest.mark.parametrize("kind", LLMS)
+def test_every_clock_can_be_set_and_is_stored(kind: type[Any]) -> None:
+    """Reaching the server is one of them."""
+    clocks = Timeouts(connect_s=1.5, idle_s=90)
+    llm = offline(kind, timeout=clocks)
+    restored = kind.from_dict(json.loads(llm.to_json()), api_key=CANARY)
+    for one in (llm, restored, copy.deepcopy(llm)):
+        assert one.clients.sync.settings.timeouts == one.clients.asynchronous.settings.timeouts == clocks
 
 
 def test_payload_names_the_app_and_not_the_user() -> None:

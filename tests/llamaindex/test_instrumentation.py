@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from dify_integrations import Dify
-from dify_integrations.local import App, Dataset, File, Iteration, LocalDify, Node, Pause, Replace, Retry, Say, Text, Tool, Turn
+from dify_integrations import Dify, InvalidArgument
+from dify_integrations.local import (
+    App,
+    Dataset,
+    File,
+    Iteration,
+    LocalDify,
+    Node,
+    Outputs,
+    Pause,
+    Replace,
+    Retry,
+    Say,
+    Text,
+    Tool,
+    Turn,
+)
 from llamaindex_dify import DifyChatLLM, DifyWorkflowTool
 from tests.llamaindex.conftest import Serve, Told
 from tests.llamaindex.trees import HELLO
@@ -106,6 +121,33 @@ def test_our_own_tools_are_tool_calls(serve: Serve, told: Told, side: str) -> No
     (called,) = told.of("AgentToolCallEvent")
     assert (called.tool.name, json.loads(called.arguments)) == ("work", {"topic": "cats"})
     assert called.span_id.startswith(f"DifyWorkflowTool.{side}-")
+
+
+@pytest.mark.parametrize("side", ["call", "acall"])
+@pytest.mark.parametrize("kind", ["none", "truncated", "full"])
+def test_as_much_of_our_own_tools_as_trace_payloads_says(serve: Serve, told: Told, kind: Any, side: str) -> None:
+    """Of arguments, and of inputs and outputs of nodes; the agent gets everything."""
+    long = "y" * 10_000
+    form = [{"paragraph": {"variable": "topic", "max_length": 20_000}}]
+    served = serve(
+        lambda _: [Node("code", "Code", {"x": long}, {"z": long}), Outputs({"text": long})], "workflow", inputs_form=form
+    )
+    with Dify(api_key=served.app.api_key, base_url=served.server.base_url, user="ada") as dify:
+        tool = DifyWorkflowTool.from_app(dify, name="work", trace_payloads=kind)
+        output = tool.call(topic=long) if side == "call" else asyncio.run(tool.acall(topic=long))
+    assert output.content == long
+    (called,) = told.of("AgentToolCallEvent")
+    (finished,) = [event for event in told.of("DifyNodeFinishedEvent") if event.type == "code"]
+    if kind == "full":
+        assert (json.loads(called.arguments), finished.outputs) == ({"topic": long}, {"z": long})
+    else:
+        sizes = [len(str(shown)) for shown in (called.arguments, finished.inputs or "", finished.outputs or "")]
+        assert all(4_000 < size < 5_000 for size in sizes) if kind == "truncated" else sizes == [0, 0, 0]
+
+
+def test_what_trace_payloads_cannot_be() -> None:
+    with pytest.raises(InvalidArgument, match="none, truncated, full"):
+        DifyWorkflowTool(api_key="app-x", user="ada", name="work", description="", trace_payloads=cast("Any", "some"))
 
 
 def test_files_are_told_without_their_address(serve: Serve, told: Told) -> None:
