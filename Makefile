@@ -6,7 +6,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check
 PACKAGES = dify_integrations langchain_dify llamaindex_dify
 TYPED = $(PACKAGES) tests examples
 .DEFAULT_GOAL = check
-.PHONY: help demo test check format lint types twin twin-check docs wheel versions bench cassettes clean
+.PHONY: help demo test check format lint types mypy pyright twin twin-check docs wheel versions bench cassettes clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -26,7 +26,12 @@ lint: $(VENV)/.lint ## Lint (FIX=1 mends what can be mended)
 	$(BIN)/ruff check $(if $(FIX),--fix,) .
 
 types: $(VENV)/.test $(VENV)/.lint ## Check the types with mypy (strict) and pyright
+	@$(MAKE) --no-print-directory -j 2 mypy pyright
+
+mypy: $(VENV)/.test $(VENV)/.lint
 	$(BIN)/mypy $(TYPED)
+
+pyright: $(VENV)/.test $(VENV)/.lint
 	$(BIN)/pyright --pythonpath $(BIN)/python $(TYPED)
 
 twin: ## Write the sync twin of the async code
@@ -43,7 +48,7 @@ wheel: $(VENV)/.wheel ## Build the wheel and import it in an empty environment
 	$(BIN)/python -m build --wheel --outdir dist .
 	$(PYTHON) .ci/wheel.py dist
 
-versions: ## Run the quick tests on every other Python from 3.10 to 3.13 that is here
+versions: ## Run quick tests on every other Python from 3.10 to 3.13 that is here, and with the oldest frameworks allowed
 	$(PYTHON) .ci/versions.py
 
 bench: $(VENV)/.bench ## Measure against plain httpx and the OpenAI packages in the same run
