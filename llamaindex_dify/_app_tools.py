@@ -83,7 +83,7 @@ class AppTool(FunctionTool):
         self._ask = ask
         self._on_pause: OnPause = on_pause
         self._events = chosen_events(stream_events)
-        self._payloads = checked_payloads(trace_payloads)
+        self._payloads: TracePayloads = checked_payloads(trace_payloads)
         metadata = ToolMetadata(
             name=tool_name(name),
             description=description[:DESCRIPTION_LIMIT],
