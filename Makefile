@@ -25,13 +25,13 @@ format: $(VENV)/.lint ## Check the formatting (FIX=1 formats)
 lint: $(VENV)/.lint ## Lint (FIX=1 mends what can be mended)
 	$(BIN)/ruff check $(if $(FIX),--fix,) .
 
-types: $(VENV)/.test $(VENV)/.lint ## Check the types with mypy (strict) and pyright
+types: $(VENV)/.test $(VENV)/.lint ## Check the types with both
 	@$(MAKE) --no-print-directory -j 2 mypy pyright
 
-mypy: $(VENV)/.test $(VENV)/.lint
+mypy: $(VENV)/.test $(VENV)/.lint ## Check the types with mypy (strict)
 	$(BIN)/mypy $(TYPED)
 
-pyright: $(VENV)/.test $(VENV)/.lint
+pyright: $(VENV)/.test $(VENV)/.lint ## Check the types with pyright
 	$(BIN)/pyright --pythonpath $(BIN)/python $(TYPED)
 
 twin: ## Write the sync twin of the async code
