@@ -35,8 +35,9 @@ TELLING = [
     *(f"tests/llamaindex/test_{name}.py" for name in ("contract", "human_input", "instrumentation", "leaving", "quartet", "tool")),
 ]
 LEFT_OUT = [f"--ignore=tests/{name}/test_recordings.py" for name in ("langchain", "llamaindex")]
-# OpenInference that nests streams asks for a newer core than the oldest.
-NOT_WITH_THE_OLDEST = ["--ignore=tests/llamaindex/test_tracers.py"]
+# Of the oldest core neither its own engines nor the tracers that fit it do what they do now: OpenInference that nests
+# streams asks for a newer one.
+NOT_WITH_THE_OLDEST = ["--ignore=tests/llamaindex/test_tracers.py", "--ignore=tests/llamaindex/upstream"]
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from llama_index.core.workflow import Context, Event, StartEvent, StopEvent, Workflow, step
+from workflows.context.state_store import DictState
 
 from dify_integrations.local import App, Fail, Filled, LocalDify, Outputs, Pause, Text, Turn
 from llamaindex_dify import DifyChatTool
@@ -57,7 +58,7 @@ class Waiting(Workflow):
         return Published(content=(await ev.tool.acall()).content)
 
     @step
-    async def hold(self, ctx: Context[Any], ev: Published) -> StopEvent:
+    async def hold(self, ctx: Context[DictState], ev: Published) -> StopEvent:
         self.published.append(ev.content)
         ctx.write_event_to_stream(ev)
         await self.finish.wait()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from llama_index.core.workflow import Context, HumanResponseEvent, InputRequiredEvent, StartEvent, StopEvent, Workflow, step
+from workflows.context.state_store import DictState
 
 from llamaindex_dify import DifyChatLLM
 from tests.llamaindex.upstream.adapter import Upstream, says
@@ -32,7 +32,7 @@ class Asking(Workflow):
         self.entered = 0
 
     @step
-    async def ask(self, ctx: Context[Any], ev: StartEvent) -> StopEvent:
+    async def ask(self, ctx: Context[DictState], ev: StartEvent) -> StopEvent:
         self.entered += 1
         said = await ctx.store.get("said", default=None)
         if said is None:
