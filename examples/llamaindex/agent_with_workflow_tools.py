@@ -31,7 +31,7 @@ async def work(task: str) -> None:
         elif isinstance(event, DifyNodeEvent) and event.status == "running":
             print("  ", event.tool_name, "is at", event.title)
         elif isinstance(event, ToolCallResult):
-            print("gets", event.tool_output.content, event.tool_output.raw_output["status"])
+            print("fails:" if event.tool_output.is_error else "gets", event.tool_output.content)
     print()
     await handler  # raises what went wrong
 

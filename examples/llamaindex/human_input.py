@@ -17,6 +17,8 @@ from llamaindex_dify.events import DifyHumanInputRequest, DifyHumanInputResponse
 
 def decide(request: DifyHumanInputRequest) -> DifyHumanInputResponse:
     """What the person says; here always the first button and the same text, where a real program shows a page."""
+    if request.error:  # the last answer did not fit the form
+        raise ValueError(request.error)
     form = request.forms[0]
     print(form["content"], [action["title"] for action in form["actions"]])
     fields = [field["output_variable_name"] for field in form["inputs"]]
