@@ -34,7 +34,7 @@ class DifyApp(PromptedFunctionCalling):
     base_url: str | None = Field(default=None, description="Address of the API, /v1 included.")
     user: UserName | None = Field(default=None, description="Your identifier of the end user, or what tells it at every call.")
     inputs: dict[str, Any] = Field(default_factory=dict, description="The app's variables, for every call.")
-    model: str = Field(description="What to call the app in traces.")
+    model: str = Field(default="app", description="What to call the app in traces.")
     context_window: int = Field(default=32_768, gt=0, description="Tokens; Dify does not tell, set your app's model's.")
     num_output: int = Field(default=1_024, description="Tokens of an answer; set your app's model's.")
     conversation: ConversationMode = Field(default="stateless", description="Whether histories continue a conversation.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from llama_index.core.base.llms.types import LLMMetadata
 from llama_index.core.bridge.pydantic import Field, PrivateAttr
 
-from dify_integrations.bridge.form import form_of, prompt_variable
+from dify_integrations.bridge.form import FormField, form_of, prompt_variable
 
 from ._base import ToolCalling, UserName
 from ._methods import DifyLLM
@@ -162,7 +162,7 @@ class DifyCompletionLLM(DifyLLM):
         api_key, base_url, user, inputs, model, tool_calling, tool_retries, on_replace, citations, split_thinking,
             context_window, num_output, timeout, max_retries, kwargs: As for `DifyChatLLM`.
         prompt_variable: The variable that takes the prompt. Unless given, the first call looks the app's form up once:
-            `query` if the form has it, else its only required text, else its first text.
+            `query` if the form has it, else its first required text, else its first text, of those without a value in `inputs`.
 
     Examples:
         ```python
@@ -174,7 +174,7 @@ class DifyCompletionLLM(DifyLLM):
     prompt_variable: str | None = Field(default=None, description="App variable that takes the prompt.")
 
     _endpoint: ClassVar[str] = "completion-messages"
-    _found: str | None = PrivateAttr(default=None)
+    _form: tuple[FormField, ...] | None = PrivateAttr(default=None)
 
     def __init__(
         self,
@@ -230,18 +230,17 @@ class DifyCompletionLLM(DifyLLM):
         return super().metadata.model_copy(update={"is_chat_model": False})
 
     def _run(self, clients: Clients, request: Request) -> Run:
-        self._found = self._found or self.prompt_variable
-        if self._found is None:
-            self._found = prompt_variable(form_of(clients.sync.app.parameters()), taken=self.inputs)
-        return clients.sync.completion.stream(**self._arguments(request, self._found))
+        if self.prompt_variable is None and self._form is None:
+            self._form = form_of(clients.sync.app.parameters())
+        return clients.sync.completion.stream(**self._arguments(request))
 
     async def _arun(self, clients: Clients, request: Request) -> AsyncRun:
-        self._found = self._found or self.prompt_variable
-        if self._found is None:
-            self._found = prompt_variable(form_of(await clients.asynchronous.app.parameters()), taken=self.inputs)
-        return clients.asynchronous.completion.stream(**self._arguments(request, self._found))
+        if self.prompt_variable is None and self._form is None:
+            self._form = form_of(await clients.asynchronous.app.parameters())
+        return clients.asynchronous.completion.stream(**self._arguments(request))
 
-    def _arguments(self, request: Request, variable: str) -> dict[str, Any]:
+    def _arguments(self, request: Request) -> dict[str, Any]:
+        variable = self.prompt_variable or prompt_variable(self._form or (), taken=request.inputs)
         trace_id = request.passed_on.get("trace_id")
         return {
             "inputs": {**request.inputs, variable: request.query},

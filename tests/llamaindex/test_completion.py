@@ -44,6 +44,17 @@ def test_the_variable_can_be_named(serve: Serve) -> None:
     assert [request.method for request in served.server.requests] == ["POST"]
 
 
+def test_the_prompt_takes_no_place_that_a_call_fills(serve: Serve) -> None:
+    """What the call gives is not overwritten, and naming a variable counts from then on."""
+    served = serve(echo, "completion", inputs_form=[text("topic", required=True), text("tone"), text("length")])
+    llm = llm_of(served)
+    assert llm.complete("cats").text == "topic=cats;"
+    assert llm.complete("dry", inputs={"topic": "cats"}).text == "topic=cats;tone=dry;"
+    assert asyncio.run(llm.acomplete("dry", inputs={"topic": "cats"})).text == "topic=cats;tone=dry;"
+    llm.prompt_variable = "length"
+    assert llm.complete("short", inputs={"topic": "cats"}).text == "topic=cats;length=short;"
+
+
 def test_it_is_no_chat_model_but_takes_messages(serve: Serve) -> None:
     """Templates come as text; a single user message is sent word for word."""
     llm = llm_of(serve(echo, "completion", inputs_form=[text("query")]))

@@ -45,6 +45,14 @@ def construct(dify: Dify, asynchronous: AsyncDify, filters: MetadataFilters) -> 
     DifyRetriever(["a", "b"], client=dify, similarity_top_k=3, filters=filters, on_long_query="split")
 
 
+class Labelled(DifyChatLLM):
+    label: str = ""
+
+
+def subclass() -> None:
+    assert_type(Labelled(base_url="http://localhost/v1", label="x").label, str)
+
+
 def sync(llm: DifyChatLLM, retriever: DifyRetriever, messages: list[ChatMessage]) -> None:
     assert_type(llm.chat(messages), ChatResponse)
     assert_type(llm.stream_chat(messages), ChatResponseGen)
