@@ -22,6 +22,8 @@ from llama_index_instrumentation.dispatcher import DISPATCHER_SPAN_DECORATED_ATT
 from dify_integrations.errors import InvalidArgument
 from dify_integrations.files import FileInput
 
+from ._leaving import left_with
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 Announce = Callable[[], Callable[..., Any]]
 dispatcher = get_dispatcher(__name__)
@@ -182,11 +184,6 @@ def _both(outer: Generator[Any, None, None], inner: Generator[Any, None, None]) 
 
 
 async def _aboth(outer: AsyncGenerator[Any, None], inner: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
-    try:
+    async with left_with(inner), left_with(outer):
         async for response in outer:
             yield response
-    finally:
-        try:
-            await outer.aclose()
-        finally:
-            await inner.aclose()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import aclosing, closing
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,6 +28,7 @@ from dify_integrations.bridge.reading import Reading
 from dify_integrations.bridge.record import file_record, pause_record
 from dify_integrations.runs.items import TextDelta
 
+from ._leaving import left_with
 from .errors import DifyModerationError
 
 if TYPE_CHECKING:
@@ -278,6 +279,6 @@ def completions(chunks: ChatResponseGen) -> CompletionResponseGen:
 
 async def acompletions(chunks: ChatResponseAsyncGen) -> CompletionResponseAsyncGen:
     """As `completions`, for an asynchronous stream."""
-    async with aclosing(chunks):
+    async with left_with(chunks):
         async for chunk in chunks:
             yield completion_of(chunk)

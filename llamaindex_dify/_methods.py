@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import aclosing, closing, suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.llms.generic_utils import prompt_to_messages
@@ -31,6 +31,7 @@ from ._answers import acompletions, completion_of, completions
 from ._base import DifyApp
 from ._calls import Call
 from ._demand import Demand
+from ._leaving import left_with
 
 if TYPE_CHECKING:
     from dify_integrations import AsyncDify, AsyncRun, Dify, Run
@@ -128,7 +129,7 @@ class DifyLLM(DifyApp):
     async def _ademanded(self, demand: Demand) -> ChatResponseAsyncGen:
         repeat = True
         while repeat:
-            async with aclosing(self._achunks(demand.call)) as chunks:
+            async with left_with(self._achunks(demand.call)) as chunks:
                 async for chunk in chunks:
                     for shown in demand.shown(chunk):
                         yield shown

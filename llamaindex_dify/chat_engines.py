@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import aclosing, closing
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar, cast, get_type_hints
 
 import anyio
@@ -18,6 +18,7 @@ from dify_integrations.errors import ConversationNotFound, InvalidArgument
 from ._chat_responses import DifyStreamingChatResponse
 from ._chat_turns import ChatTurn, Conversation, checked_question
 from ._dify_conversation import DifyConversation
+from ._leaving import left_with
 from .llms import DifyChatLLM
 
 if TYPE_CHECKING:
@@ -256,7 +257,7 @@ class DifyChatEngine(DifyConversation):
         try:
             turn.begun = True
             with turn.streaming():
-                async with aclosing(self._afound(turn, chunks)) as found:
+                async with left_with(self._afound(turn, chunks)) as found:
                     async for chunk in found:
                         turn.take(chunk)
                         yield chunk
@@ -281,7 +282,7 @@ class DifyChatEngine(DifyConversation):
 
     async def _afound(self, turn: ChatTurn, chunks: ChatResponseAsyncGen) -> ChatResponseAsyncGen:
         try:
-            async with aclosing(chunks):
+            async with left_with(chunks):
                 async for chunk in chunks:
                     yield chunk
         except ConversationNotFound:
@@ -291,7 +292,7 @@ class DifyChatEngine(DifyConversation):
             return
         with turn.asking():
             again = await self._llm.astream_chat(await self._amessages(turn), **turn.arguments)
-        async with aclosing(again):
+        async with left_with(again):
             async for chunk in again:
                 yield chunk
 

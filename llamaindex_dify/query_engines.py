@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing, closing
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.base.base_query_engine import BaseQueryEngine
@@ -13,6 +13,7 @@ from llama_index.core.settings import Settings
 
 from dify_integrations.errors import InvalidArgument
 
+from ._leaving import left_with
 from ._mapping import nodes_of_documents
 from .llms import DifyChatLLM
 
@@ -151,7 +152,7 @@ class _Found:
 
     async def atexts(self, chunks: ChatResponseAsyncGen) -> TokenAsyncGen:
         spoken = False
-        async with aclosing(chunks):
+        async with left_with(chunks):
             async for chunk in chunks:
                 self._take(chunk)
                 if text := self._text(chunk, spoken=spoken):
