@@ -102,8 +102,13 @@ def file_of(block: Media) -> FileInput:
         return FileInput.from_url(url, type=kind)
     if held is None and block.path is not None:
         return FileInput.from_path(Path(block.path), type=None if kind == "document" else kind)
-    if held is None and not url:
-        raise InvalidArgument(f"{type(block).__name__} has neither content nor a path nor an address")
+    if held is None and url[:5].lower() != "data:":
+        found = (
+            f"an address of {url.partition(':')[0]}:, not of http(s): or data:"
+            if url
+            else "neither content nor a path nor an address"
+        )
+        raise InvalidArgument(f"{type(block).__name__} has {found}")
     mime_type = str(getattr(block, mime) or "")
     if isinstance(block, AudioBlock) and mime_type and "/" not in mime_type:
         mime_type = f"audio/{mime_type}"
@@ -113,8 +118,10 @@ def file_of(block: Media) -> FileInput:
 
 def _content(held: bytes | IOBase) -> bytes:
     if isinstance(held, IOBase):
-        held.seek(0)
-        return cast("bytes", held.read())
+        if held.seekable():
+            held.seek(0)
+        read = cast("bytes | str", held.read())
+        return read.encode() if isinstance(read, str) else read
     return resolve_binary(raw_bytes=held).read()  # core keeps bytes as base64
 
 

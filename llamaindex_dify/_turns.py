@@ -14,6 +14,7 @@ from dify_integrations.bridge.arguments import choice_of, conversation_text, fil
 from dify_integrations.bridge.cancelling import CancelToken, token_in
 from dify_integrations.bridge.tool_calls import ToolCallParser, ToolSpec, instructions, offered, render_calls, render_result
 from dify_integrations.bridge.turn import Anchor, Message, Role, digest
+from dify_integrations.errors import InvalidArgument
 
 from ._blocks import Content, foreign_calls
 
@@ -121,9 +122,12 @@ def _offer(kwargs: Mapping[str, Any]) -> Offer | None:
     return Offer(tuple(tools), choice, kwargs.get("allow_parallel_tool_calls") is not False) if tools else None
 
 
-def _spec(tool: Mapping[str, Any]) -> ToolSpec:
-    function = tool.get("function") or tool
-    return ToolSpec(function["name"], function.get("description") or "", function.get("parameters") or {})
+def _spec(tool: Any) -> ToolSpec:
+    function = (tool.get("function") or tool) if isinstance(tool, Mapping) else None
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(function, Mapping) or not isinstance(name, str) or not name:
+        raise InvalidArgument("tools are dictionaries in OpenAI's shape; chat_with_tools takes LlamaIndex' own")
+    return ToolSpec(name, function.get("description") or "", function.get("parameters") or {})
 
 
 # -- messages

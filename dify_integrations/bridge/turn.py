@@ -65,7 +65,7 @@ class Turn:
 
 
 _TAGS = ("system", "history", *("user", "assistant", "tool"))
-_FORGED = re.compile(rf"<(?=/?(?:{'|'.join(_TAGS)})[\s>])")
+_FORGED = re.compile(rf"<(?=/?(?:{'|'.join(_TAGS)})[\s>])", re.IGNORECASE)  # models read <SYSTEM> as <system>
 
 
 def render(messages: Sequence[Message]) -> Turn:

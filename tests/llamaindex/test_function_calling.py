@@ -145,3 +145,12 @@ def test_calls_of_the_apps_own_agent_are_not_ours(serve: Serve) -> None:
     assert "tool_calls" not in response.message.additional_kwargs
     (step,) = response.message.additional_kwargs["dify"]["agent_steps"]
     assert (step["tool"], step["observation"]) == ("clock", "noon")
+
+
+@pytest.mark.parametrize("tools", [[ADD], [{"function": {}}], [{"name": ""}], "add"], ids=["theirs", "nameless", "empty", "text"])
+def test_tools_of_no_known_shape_are_refused(serve: Serve, tools: Any) -> None:
+    """Before anything is sent."""
+    served = serve(calling())
+    with pytest.raises(InvalidArgument, match="chat_with_tools"):
+        served.llm(tool_calling="prompt").chat([ChatMessage(content="Add.")], tools=tools)
+    assert served.sent == []

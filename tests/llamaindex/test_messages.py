@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +113,10 @@ PDF = b"%PDF-1.4 hello"
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 OWN: dict[str, tuple[Any, tuple[str, str, bytes]]] = {
     "image": (ImageBlock(image=PNG), ("image", "image.png", PNG)),
+    "text, opened": (
+        DocumentBlock(data=StringIO("abcd"), title="notes.txt", document_mimetype="text/plain"),
+        ("document", "notes.txt", b"abcd"),
+    ),
     "image, opened": (ImageBlock(image=BytesIO(PNG), image_mimetype="image/png"), ("image", "image.png", PNG)),
     "image, data url": (
         ImageBlock(url=f"data:image/png;base64,{base64.b64encode(PNG).decode()}"),
@@ -154,6 +158,7 @@ def test_a_path_is_read_when_it_is_sent(tmp_path: Path) -> None:
     ("block", "complaint"),
     [
         (ImageBlock(), "neither content nor"),
+        (ImageBlock(url="file:///home/ada/cat.png"), "an address of file:, not of"),
         (DocumentBlock(data=b"\x00\x01", title="x"), "mime_type or a filename"),
         (ImageBlock(image=BytesIO(b""), image_mimetype="image/png"), "empty"),
     ],
