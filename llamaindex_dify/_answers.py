@@ -115,10 +115,11 @@ class Answer:
         """
         if self._replaced is None:
             self._add(self._reading.close())
-        elif self._replaced != result.text:
-            self._replace(result.text)
+        else:
+            self._stand(result)
         if self._on_replace == "buffer":
             self._delta = self._text
+            self._extra |= {"thinking_delta": self._thinking} if self._thinking else {}
         response = self._whole(result)
         if streaming:
             response.delta = self._delta
@@ -178,6 +179,12 @@ class Answer:
         self._add([*fresh.take(TextDelta(text)), *fresh.close()])
         self._delta = ""
         self._extra["message_replaced"] = True
+
+    def _stand(self, result: RunResult) -> None:
+        """What stands instead of a withdrawn answer, thoughts included: moderation may have masked words in them too."""
+        if self._replaced != result.text:
+            self._replace(result.text)
+        self._thinking = result.reasoning
 
     # -- messages
 

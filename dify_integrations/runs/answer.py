@@ -22,6 +22,7 @@ class Answer:
 
     def __init__(self, *, split_thinking: bool, snapshot: bool = False) -> None:
         self.replaced = False
+        self._instead = ""  # the replacement as it came
         self._awaits_snapshot = snapshot
         self._text: list[str] = []
         self._reasoning: list[str] = []
@@ -44,7 +45,7 @@ class Answer:
             return self.say(answer)
         # A New Agent app repeats the complete answer at the end; appending would double it.
         said = "".join(self._said)
-        if self.replaced and answer == self.text:
+        if self.replaced and answer in (self.text, self._instead):
             return ()
         return self.say(answer[len(said) :]) if answer.startswith(said) else self.replace(answer, "")
 
@@ -72,8 +73,13 @@ class Answer:
         if self._awaits_snapshot and not reason:
             self._awaits_snapshot = False
             return self.say(text)
+        self._instead = text
         if self._splitter is not None:
             self._splitter = ThinkSplitter()
+            pieces = [*self._splitter.feed(text), *self._splitter.close()]
+            self._splitter = ThinkSplitter()
+            text = "".join(piece for is_reasoning, piece in pieces if not is_reasoning)
+            self._reasoning = [piece for is_reasoning, piece in pieces if is_reasoning] or self._reasoning
         self._text = [text] if text else []
         self.replaced = True
         return (TextReplaced(text, reason),)

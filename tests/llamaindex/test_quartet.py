@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from llama_index.core.base.llms.types import CitationBlock
+from llama_index.core.base.llms.types import CitationBlock, ThinkingBlock
 from llama_index.core.llms import LLM, ChatMessage, ChatResponse
 
 from dify_integrations import FileInput, InvalidArgument
@@ -113,6 +113,17 @@ def test_a_buffered_stream_never_says_what_is_withdrawn(serve: Serve, method: st
     assert chunk.additional_kwargs["thinking_delta"].strip() == "hm"
     (chunk,) = asked(serve(lambda _: [Text("fine "), Text("words")]).llm(on_replace="buffer"), method)
     assert (chunk.delta, text_of(chunk)) == ("fine words", "fine words")
+
+
+@pytest.mark.parametrize("on_replace", ["annotate", "buffer"])
+def test_masked_thoughts_stand_instead_too(serve: Serve, on_replace: str) -> None:
+    """A moderation that masks words gets the thoughts as part of the answer, and so gives them back."""
+    script = [Text("<think>damn it</think>So damn."), Replace("<think>*** it</think>So ***.")]
+    *_, chunk = serve(lambda _: script).llm(on_replace=on_replace).stream_chat(HELLO)
+    thoughts = [block.content for block in chunk.message.blocks if isinstance(block, ThinkingBlock)]
+    assert (thoughts, chunk.message.content) == (["*** it"], "So ***.")
+    if on_replace == "buffer":
+        assert (chunk.additional_kwargs["thinking_delta"], chunk.delta) == ("*** it", "So ***.")
 
 
 # -- citations

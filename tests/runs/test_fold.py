@@ -141,6 +141,22 @@ def test_replaced_by_nothing() -> None:
     assert run.result().text == ""
 
 
+def test_a_replacement_with_reasoning_is_split_too() -> None:
+    """Moderation that masks words replaces all that was said, thinking included; a New Agent then repeats it."""
+    masked = "<think>*** it</think>So ***."
+    run = fold(split_thinking=True)
+    items = feed(run, ev("agent_message", answer="<think>damn it</think>So damn."), ev("message_replace", answer=masked))
+    assert items[-1] == TextReplaced("So ***.")
+    assert feed(run, message(masked), end())[:-1] == []
+    assert (run.result().text, run.result().reasoning, run.result().text_replaced) == ("So ***.", "*** it", True)
+    plain = fold(split_thinking=True)
+    feed(plain, message("<think>hm</think>bad"), ev("message_replace", answer="good"), end())
+    assert (plain.result().text, plain.result().reasoning) == ("good", "hm")
+    kept = fold()
+    feed(kept, message("bad"), ev("message_replace", answer=masked), end())
+    assert kept.result().text == masked
+
+
 def test_reasoning_events() -> None:
     """reasoning_chunk with text; the final one may be empty."""
     run = fold()
