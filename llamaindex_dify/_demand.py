@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.base.llms.types import ChatResponse, ToolCallBlock
+from llama_index.core.base.llms.types import ChatResponse, ThinkingBlock, ToolCallBlock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,8 +85,10 @@ def _calls(response: ChatResponse) -> bool:
 
 
 def _merged(held: ChatResponse, chunk: ChatResponse) -> ChatResponse:
-    """Two chunks as one: a held chunk for every token would keep every state of the text."""
-    thinking = "".join(one.additional_kwargs.get("thinking_delta", "") for one in (held, chunk))
+    """Two chunks as one: a held chunk for every token would keep every state of the text.
+
+    Nothing of the turn was streamed yet: new is all that stands now, without what moderation has withdrawn meanwhile.
+    """
+    thinking = "".join(block.content or "" for block in chunk.message.blocks if isinstance(block, ThinkingBlock))
     extra = {**held.additional_kwargs, **chunk.additional_kwargs, **({"thinking_delta": thinking} if thinking else {})}
-    delta = f"{held.delta or ''}{chunk.delta or ''}"
-    return ChatResponse(message=chunk.message, delta=delta, raw=chunk.raw, additional_kwargs=extra)
+    return ChatResponse(message=chunk.message, delta=chunk.message.content or "", raw=chunk.raw, additional_kwargs=extra)

@@ -13,7 +13,7 @@ from llama_index.core.llms import ChatMessage
 from llama_index.core.tools import FunctionTool
 
 from dify_integrations import InvalidArgument
-from dify_integrations.local import Fail, Text, Turn
+from dify_integrations.local import Fail, Replace, Text, Turn
 
 Serve = Callable[..., Any]
 CALL = '<tool_calls>\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n</tool_calls>'
@@ -110,6 +110,15 @@ def test_words_before_the_call_come_with_it(serve: Serve) -> None:
     chunks = asked(served.llm(tool_calling="prompt"), "stream_chat_with_tools", tool_required=True)
     assert "".join(chunk.delta for chunk in chunks) == chunks[-1].message.content == "Let me add."
     assert any(isinstance(block, ToolCallBlock) for block in chunks[0].message.blocks)
+
+
+def test_withdrawn_words_that_were_held_back_stay_unsaid(serve: Serve) -> None:
+    """Check 12: the replacement is an answer, so it is not asked again, and the first that is streamed."""
+    served = serve(lambda _: [Text("<think>damn</think>bad "), Text("words"), Replace("<think>*</think>I cannot say that.")])
+    chunks = asked(served.llm(tool_calling="prompt"), "stream_chat_with_tools", tool_required=True)
+    assert "".join(chunk.delta or "" for chunk in chunks) == "I cannot say that."
+    assert [chunk.additional_kwargs["thinking_delta"] for chunk in chunks] == ["*"]
+    assert len(served.sent) == 1
 
 
 def test_a_failed_answer_is_not_asked_for_again(serve: Serve) -> None:
