@@ -1,7 +1,7 @@
 """Tool calling by prompt, for apps that take no tools: what the model is told, and how its answer is read back.
 
 One grammar for both adapters: free text, then `<tool_calls>`, one JSON object `{"name", "arguments"}` per line, then
-`</tool_calls>`. Results go back as `<tool_result …>` elements. What callers or tools wrote appears only as JSON in which
+`</tool_calls>`. Results go back as `<tool_result …>` elements. What calls and results hold appears only as JSON in which
 `<` and `>` are escaped, so it cannot pass for a tag. This is emulation: whether a model obeys is up to the model.
 """
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..core.jsonio import JsonObject, JsonValue
 
 __all__ = [
+    "TAGS",
     "UNCALLED",
     "WITHDRAWN",
     "ParsedCall",
@@ -35,6 +36,10 @@ __all__ = [
     "render_calls",
     "render_result",
 ]
+
+
+TAGS = ("tool_calls", "tool_call", "tool_result")
+"""The grammar's; where a user's words stand in a transcript, they are defused like those of the roles."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from ..errors import InvalidArgument
 from ..files import FileInput
+from .tool_calls import TAGS as TOOL_TAGS
 
 _UNNAMED = re.compile(r'["<>\s]+')
 
@@ -65,7 +66,10 @@ class Turn:
 
 
 _TAGS = ("system", "history", *("user", "assistant", "tool"))
-_FORGED = re.compile(rf"<(?=/?(?:{'|'.join(_TAGS)})[\s>])", re.IGNORECASE)  # models read <SYSTEM> as <system>
+_FORGED, _FORGED_BY_USERS = (
+    re.compile(rf"<(?=/?(?:{'|'.join(tags)})[\s>])", re.IGNORECASE)  # models read <SYSTEM> as <system>
+    for tags in (_TAGS, (*_TAGS, *TOOL_TAGS))
+)
 
 
 def render(messages: Sequence[Message]) -> Turn:
@@ -90,7 +94,7 @@ def render(messages: Sequence[Message]) -> Turn:
     if others:
         parts.append(f"<history>\n{transcript(others)}\n</history>")
     if last is not None:
-        parts.append(_defused(last.text))
+        parts.append(_defused(last.text, "user"))
     return Turn("\n\n".join(parts), files)
 
 
@@ -116,8 +120,9 @@ def digest(text: str) -> str:
 
 def _tagged(tag: str, text: str, name: str = "") -> str:
     known = f' name="{_UNNAMED.sub(" ", name)}"' if name else ""
-    return f"<{tag}{known}>\n{_defused(text)}\n</{tag}>"
+    return f"<{tag}{known}>\n{_defused(text, tag)}\n</{tag}>"
 
 
-def _defused(text: str) -> str:
-    return _FORGED.sub("&lt;", text)
+def _defused(text: str, tag: str) -> str:
+    """Calls and results of tools are the adapters' to write, in all roles but the user's."""
+    return (_FORGED_BY_USERS if tag == "user" else _FORGED).sub("&lt;", text)
