@@ -214,6 +214,32 @@ async def test_an_agents_time_is_up(watched: Watched, silent: str) -> None:
     assert await watched.astopped_once()
 
 
+@pytest.mark.filterwarnings("ignore:WorkflowHandler.cancel:DeprecationWarning")
+@pytest.mark.parametrize("way", ["handler.cancel", "the awaiting task"])
+def test_what_llamaindex_does_not_end(watched: Watched, way: str) -> None:
+    """Check 19: `handler.cancel()`, and cancelling who merely awaits an agent, end nothing before the event loop ends."""
+
+    async def leave() -> bool:
+        handler = agent(watched, "brain").run(user_msg="go")
+
+        async def wait_for_it() -> None:
+            await handler
+
+        task = asyncio.ensure_future(wait_for_it())
+        async for event in handler.stream_events():
+            if str(getattr(event, "delta", "")).startswith("one"):
+                break
+        if way == "handler.cancel":
+            handler.cancel()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return await asyncio.to_thread(watched.never_stopped)
+
+    assert asyncio.run(leave())
+    assert watched.stopped_once()
+
+
 # -- and what ends by itself
 
 
