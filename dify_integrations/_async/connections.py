@@ -11,7 +11,7 @@ from urllib.request import getproxies
 import httpx
 
 from ..errors import InvalidArgument
-from .waiting import at_end_of_place, by_place, here
+from .waiting import at_end_of_place, by_place, forget_closed, here
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, MutableMapping
@@ -51,6 +51,7 @@ class Connections:
             known = self._clients.setdefault(here(), fresh)
             if known is fresh:
                 fresh.guard = await at_end_of_place(fresh.client.aclose)
+                forget_closed(self._clients)
         return known.client
 
     async def aclose(self) -> None:

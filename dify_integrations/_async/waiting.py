@@ -62,8 +62,21 @@ def here() -> Any:
 
 
 def by_place() -> MutableMapping[Any, Any]:
-    """A map keyed by `here()`; entries vanish with their loop."""
+    """A map keyed by `here()`; entries vanish with their loop, or by `forget_closed`."""
     return WeakKeyDictionary()
+
+
+def forget_closed(places: Any) -> None:
+    """Drop the entries of loops that were closed without being shut down: entries keep their loop, and nothing else would end.
+
+    LlamaIndex makes such a loop whenever its blocking code runs coroutines inside of a running loop.
+
+    Args:
+        places: From `by_place`; other threads may be adding to it.
+    """
+    for place in [reference() for reference in places.keyrefs()]:
+        if getattr(place, "is_closed", bool)():  # trio always shuts down
+            places.pop(place, None)
 
 
 async def at_end_of_place(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None, None]:

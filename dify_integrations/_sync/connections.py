@@ -12,7 +12,7 @@ from urllib.request import getproxies
 import httpx
 
 from ..errors import InvalidArgument
-from .waiting import at_end_of_place, by_place, here
+from .waiting import at_end_of_place, by_place, forget_closed, here
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, MutableMapping
@@ -52,6 +52,7 @@ class Connections:
             known = self._clients.setdefault(here(), fresh)
             if known is fresh:
                 fresh.guard = at_end_of_place(fresh.client.close)
+                forget_closed(self._clients)
         return known.client
 
     def close(self) -> None:

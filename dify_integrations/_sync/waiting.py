@@ -104,6 +104,10 @@ def by_place() -> MutableMapping[Any, Any]:
     return {}
 
 
+def forget_closed(places: MutableMapping[Any, Any]) -> None:
+    """Nothing: a process does not outlive itself."""
+
+
 def at_end_of_place(close: Callable[[], None]) -> Generator[None, None, None]:
     """Call `close` when the returned guard is closed or forgotten."""
     guard = _guard(close)

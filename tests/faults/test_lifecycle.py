@@ -57,6 +57,25 @@ def test_a_loop_per_thread(kind: Kind, serve: Serve) -> None:
     assert server.wait_until(lambda: len(server.left) == server.accepted)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # whoever closes such a loop leaves what is in it to the collector
+def test_loops_that_are_closed_but_never_shut_down(kind: Kind, serve: Serve) -> None:
+    """As LlamaIndex' `asyncio_run` does in a running loop: the client keeps no connections of those that have gone."""
+    server = serve((head(), chunk(kind.whole), LAST, keep))
+    dify = AsyncDify(base_url=server.url, **OPTIONS)
+
+    async def ask() -> str:
+        return (await kind.start(dify).finish()).text
+
+    for _ in range(5):
+        loop = asyncio.new_event_loop()
+        assert loop.run_until_complete(ask()) == "Hello"
+        loop.close()
+        del loop
+    assert asyncio.run(ask()) == "Hello"
+    gc.collect()
+    assert server.wait_until(lambda: len(server.left) == server.accepted == 6)
+
+
 def test_forgotten_async_client_as_its_loop_ends(kind: Kind, serve: Serve) -> None:
     """A client made inside `main()` is forgotten while its loop ends; none of its idle connections is left to the collector."""
     server = serve((head(), chunk(kind.began), 0.01, chunk(kind.more, kind.ended), LAST, keep))

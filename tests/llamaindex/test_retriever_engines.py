@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterator
 from typing import Any
 
@@ -151,6 +152,20 @@ def test_fusion_works_three_times_inside_a_running_loop(library: Library) -> Non
         return [found for _ in range(3) for found in (ids(await fusion.aretrieve(QUESTION)), ids(blocking.retrieve(QUESTION)))]
 
     assert asyncio.run(again()) == [first] * 6
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # core closes those loops, not what is in them
+def test_blocking_fusion_works_three_times_inside_a_running_loop(library: Library) -> None:
+    """Check 9: as notebooks do; for each call core makes a thread with an event loop of its own."""
+
+    async def blocking() -> list[list[str]]:
+        fusion = fusing(library, use_async=True)
+        return [ids(fusion.retrieve(QUESTION)) for _ in range(3)]
+
+    first, *others = asyncio.run(blocking())
+    gc.collect()  # while the warnings are ignored
+    assert others == [first] * 2
+    assert len(set(first)) == len(first) > 1
 
 
 # -- others
