@@ -18,8 +18,11 @@ from langgraph.types import Command
 from langchain_dify import ChatDify, DifyWorkflowTool
 
 
-def decide(form: dict[str, Any]) -> dict[str, Any]:
+def decide(request: dict[str, Any]) -> dict[str, Any]:
     """What the person says; here always the first button and the same text, where a real program shows a page."""
+    if request.get("error"):  # the last answer did not fit the form
+        raise ValueError(request["error"])
+    form = request["forms"][0]
     print(form["content"], [action["title"] for action in form["actions"]])
     fields = [field["output_variable_name"] for field in form["inputs"]]
     return {"action": form["actions"][0]["id"], "inputs": dict.fromkeys(fields, "Greetings from Ann.")}
@@ -32,7 +35,7 @@ def main() -> None:
 
     state = agent.invoke({"messages": [{"role": "user", "content": "Send a newsletter about sea kayaks"}]}, thread)
     while waiting := state.get("__interrupt__"):
-        answers = {each.id: decide(each.value["forms"][0]) for each in waiting}
+        answers = {each.id: decide(each.value) for each in waiting}
         state = agent.invoke(Command(resume=answers), thread)  # the workflow goes on where it was
     print(state["messages"][-1].text)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.examples.acting import FILES, FOLDERS, ROOT, run
+from dify_integrations.local import Pause, tokens
+from tests.examples.acting import FILES, FOLDERS, ROOT, Cast, calls, main_of, run, submitted
+from tests.llamaindex.conftest import AGENTS_LOOK
 
 SERVED = "langchain.fastapi_stream"
 # pydantic's and LangChain's remarks to the authors of LlamaIndex and LangGraph are no fault of an example.
@@ -37,3 +39,17 @@ def test_example_is_quoted_in_the_docs(name: str) -> None:
     pages = [page.read_text("utf-8") for page in (ROOT / "docs").rglob("*.md")]
     assert "# --8<-- [start:main]" in FILES[name].read_text("utf-8")
     assert any(f'--8<-- "{FILES[name].relative_to(ROOT).as_posix()}:main"' in page for page in pages)
+
+
+@pytest.mark.filterwarnings(AGENTS_LOOK)
+@pytest.mark.parametrize("name", ["langchain.human_input_graph", "llamaindex.human_input"])
+def test_person_whose_answer_is_refused_is_not_asked_for_ever(name: str) -> None:
+    """The form is delivered elsewhere, so Dify takes no answer from here: the example ends with the reason."""
+    cast = Cast()
+    cast.play("DIFY_API_KEY", lambda turn: tokens(calls({"name": "newsletter", "arguments": {}})))
+    about = {"name": "newsletter", "description": "Sends a newsletter"}
+    cast.play("DIFY_REVIEWED_WORKFLOW_KEY", lambda turn: [Pause("Send it?", display_in_ui=False)], "workflow", **about)
+    with cast.on_stage() as server, pytest.raises(ValueError, match="Dify refused the answer"):
+        main_of(name)()
+    assert cast.counts == {"DIFY_API_KEY": 1, "DIFY_REVIEWED_WORKFLOW_KEY": 1}
+    assert len(submitted(server)) == 1

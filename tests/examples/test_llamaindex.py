@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from dify_integrations.local import Gate, LocalDify, Node, Outputs, Pause, Text, tokens
+from dify_integrations.local import Gate, LocalDify, Node, Outputs, Text, tokens
 from tests.examples.acting import TOPIC, Cast, calls, main_of, printed_live, reviewed, submitted, two_tools
 from tests.llamaindex.conftest import AGENTS_LOOK
 
@@ -113,14 +113,3 @@ def test_person_is_asked_and_the_workflow_starts_once(capsys: pytest.CaptureFixt
     assert capsys.readouterr().out == "Send it? ['Send', 'Discard']\nIt is out.\n"
     assert len(cast.turns["DIFY_REVIEWED_WORKFLOW_KEY"]) == 1
     assert submitted(server) == [("send", {"remark": "Greetings from Ann."})]
-
-
-def test_person_whose_answer_is_refused_is_not_asked_for_ever() -> None:
-    """The form is delivered elsewhere, so Dify takes no answer from here: the example ends with the reason."""
-    cast = Cast()
-    cast.play("DIFY_API_KEY", lambda turn: tokens(calls({"name": "newsletter", "arguments": {}})))
-    cast.play("DIFY_REVIEWED_WORKFLOW_KEY", lambda turn: [Pause("Send it?", display_in_ui=False)], "workflow", name="newsletter")
-    with cast.on_stage() as server, pytest.raises(ValueError, match="Dify refused the answer"):
-        main_of("llamaindex.human_input")()
-    assert cast.counts == {"DIFY_API_KEY": 1, "DIFY_REVIEWED_WORKFLOW_KEY": 1}
-    assert len(submitted(server)) == 1
