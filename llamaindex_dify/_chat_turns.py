@@ -209,3 +209,15 @@ def checked_question(message: object) -> None:
     """
     if not isinstance(message, str) or not message.strip():
         raise InvalidArgument("a chat engine is asked a text, and not an empty one")
+
+
+def checked_history(messages: list[ChatMessage] | None) -> list[ChatMessage] | None:
+    """The messages, before a memory takes in what no question could be asked with.
+
+    Raises:
+        InvalidArgument: Something else.
+    """
+    given = [] if messages is None else messages
+    if not isinstance(given, list) or not all(isinstance(message, ChatMessage) for message in given):
+        raise InvalidArgument("chat_history is a list of ChatMessage")
+    return messages

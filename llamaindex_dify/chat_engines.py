@@ -16,7 +16,7 @@ from llama_index.core.settings import Settings
 from dify_integrations.errors import ConversationNotFound, InvalidArgument
 
 from ._chat_responses import DifyStreamingChatResponse
-from ._chat_turns import ChatTurn, Conversation, checked_question
+from ._chat_turns import ChatTurn, Conversation, checked_history, checked_question
 from ._dify_conversation import DifyConversation
 from ._leaving import left_with
 from .llms import DifyChatLLM
@@ -60,7 +60,7 @@ class DifyChatEngine(DifyConversation):
         callback_manager: `Settings`' unless given.
 
     Raises:
-        InvalidArgument: Nobody says whose conversation it is.
+        InvalidArgument: Nobody says whose conversation it is, or another kind of LLM.
 
     Examples:
         ```python
@@ -80,6 +80,8 @@ class DifyChatEngine(DifyConversation):
         inputs: dict[str, Any] | None = None,
         callback_manager: CallbackManager | None = None,
     ) -> None:
+        if not isinstance(llm, DifyChatLLM):  # another one would be asked as well, without any conversation
+            raise InvalidArgument(f"a DifyChatEngine talks to a DifyChatLLM, not to a {type(llm).__name__}")
         super().__init__(llm, memory, conversation_id, user, inputs or {})
         self.callback_manager = callback_manager or Settings.callback_manager
 
@@ -115,7 +117,7 @@ class DifyChatEngine(DifyConversation):
             llm.callback_manager = callback_manager or Settings.callback_manager
         elif (client, async_client, api_key, base_url) != (None, None, None, None):
             raise InvalidArgument("give either an llm or the settings of one")
-        if chat_history is not None and conversation_id:
+        if checked_history(chat_history) is not None and conversation_id:
             raise InvalidArgument("Dify keeps the history of conversation_id itself: see load_history")
         engine = cls(
             llm,
@@ -211,7 +213,7 @@ class DifyChatEngine(DifyConversation):
     def _conversation(self, message: str, chat_history: list[ChatMessage] | None) -> Conversation:
         """Where to ask; what cannot be asked must not end the conversation that is."""
         checked_question(message)
-        if chat_history is not None:
+        if checked_history(chat_history) is not None:
             self._at = Conversation()
         return self._at
 

@@ -14,7 +14,7 @@ from llama_index.core.tools import FunctionTool
 
 from dify_integrations import APIError, Dify, InvalidArgument
 from dify_integrations.local import App, Dataset, Fail, LocalDify, Replace, Text, Tool
-from llamaindex_dify import DifyChatEngine, DifyChatLLM, DifyModerationError
+from llamaindex_dify import DifyChatEngine, DifyChatLLM, DifyCompletionLLM, DifyModerationError
 from tests.llamaindex.engines import ASK, asked, each_way, echo, engine_for, said, saying
 
 Serve = Callable[..., Any]
@@ -194,6 +194,23 @@ def test_what_cannot_be_is_refused(serve: Serve) -> None:
         DifyChatEngine.from_defaults(served.llm(), api_key="app-x")
     with pytest.raises(InvalidArgument, match="load_history"):
         DifyChatEngine.from_defaults(served.llm(), conversation_id="1", chat_history=[])
+    other: Any = DifyCompletionLLM(api_key="app-x", base_url="http://localhost:9/v1", user="ada")
+    with pytest.raises(InvalidArgument, match="a DifyChatLLM, not to a DifyCompletionLLM"):
+        DifyChatEngine.from_defaults(other)
+
+
+@pytest.mark.parametrize("history", [["Hi"], "Hi", iter(())])
+def test_a_history_that_is_none_is_refused_and_changes_nothing(serve: Serve, history: Any) -> None:
+    served = serve(echo)
+    engine = engine_for(served)
+    engine.chat("one")
+    for start in (engine.chat, engine.stream_chat):
+        with pytest.raises(InvalidArgument, match="list of ChatMessage"):
+            start("two", chat_history=history)
+    with pytest.raises(InvalidArgument, match="list of ChatMessage"):
+        engine_for(served, chat_history=history)
+    assert str(engine.chat("three")) == "You said three"
+    assert served.sent[-1]["conversation_id"] == engine.conversation_id
 
 
 def test_an_engine_can_be_a_tool(serve: Serve) -> None:
