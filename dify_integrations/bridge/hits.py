@@ -129,7 +129,7 @@ def _windows(text: str) -> list[str]:
     windows = []
     while len(text) > QUERY_LIMIT:
         at = text.rfind(" ", 0, QUERY_LIMIT + 1)
-        at = at if at > 0 else QUERY_LIMIT
+        at = at if at > QUERY_LIMIT // 2 else QUERY_LIMIT  # without spaces between words, little would be left
         windows.append(text[:at])
         text = text[at:].strip()
     return [*windows, text] if text else windows

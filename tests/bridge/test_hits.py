@@ -131,6 +131,13 @@ def test_a_long_query_can_be_refused_or_split() -> None:
     assert fit_query("字" * 600, "split") == ["字" * 250, "字" * 250, "字" * 100]
 
 
+def test_a_cut_at_a_word_leaves_most_of_the_query() -> None:
+    """Many languages put no spaces between words: of a greeting and a question behind it the greeting would remain."""
+    with pytest.warns(UserWarning, match="250 characters"):
+        assert fit_query("您好 " + "字" * 600, "truncate") == ["您好 " + "字" * 247]
+    assert fit_query("x" * 200 + " " + "字" * 100, "split") == ["x" * 200, "字" * 100]
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.text(alphabet="ab字 \n", min_size=1, max_size=300), min_size=1, max_size=6).map(" ".join))
 def test_split_queries_fit_and_lose_no_character(query: str) -> None:
