@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from ..models.datasets import DocForm, IndexingTechnique
     from ..models.documents import Document, SubmittedDocument
     from ..models.indexing import ProcessRule
-    from ..models.metadata import MetadataFields
+    from ..models.metadata import DocumentMetadata, MetadataFields
     from ..models.segments import Segment
     from ..operations.metadata import MetadataType
     from .clients import Clients
@@ -175,8 +176,13 @@ class Store:
         else:
             told |= {"indexing_technique": self.indexing_technique}
             submitted = yield lambda datasets: datasets.documents.create_by_text(self.dataset_id, **told)
-        described = [assignment(submitted.document.id, entry, self.metadata_fields, known)]
-        yield lambda datasets: datasets.metadata.assign(self.dataset_id, described)
+        try:
+            yield self._description([assignment(submitted.document.id, entry, self.metadata_fields, known)])
+        except DifyError:
+            if not plan.updated:  # nobody would find it by its id
+                with suppress(DifyError):
+                    yield self._deletion(submitted.document.id)
+            raise
         return submitted
 
     def _name(self, entry: Entry, others: Sequence[Document]) -> Flow[str]:
@@ -252,6 +258,9 @@ class Store:
 
     def _deletion(self, document_id: str) -> Call:
         return lambda datasets: datasets.documents.delete(self.dataset_id, document_id)
+
+    def _description(self, told: list[DocumentMetadata]) -> Call:
+        return lambda datasets: datasets.metadata.assign(self.dataset_id, told)
 
     def _field(self, name: str, kind: MetadataType) -> Call:
         return lambda datasets: datasets.metadata.create(self.dataset_id, name=name, type=kind)

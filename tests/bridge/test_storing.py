@@ -84,6 +84,16 @@ def test_what_was_cut_off_is_not_stored_twice(shelf: Shelf, indexed: bool) -> No
     assert [kept.name for kept, _ in shelf.store().read(["b"])] == ["b"]
 
 
+def test_a_document_that_got_no_id_does_not_stay(shelf: Shelf) -> None:
+    """Nobody could change or delete it by its id later."""
+    with httpx.Client(transport=CutOff("/documents/metadata")) as http, shelf.client(http_client=http, max_retries=0) as client:
+        with pytest.raises(TransportError):
+            shelf.store(client).put([Entry("b", "One.", {})])
+        assert shelf.texts == THEIRS
+        shelf.store(client).put([Entry("b", "Another.", {})])
+    assert shelf.texts == {**THEIRS, "b": "Another."}
+
+
 def test_the_id_stays_in_the_name_which_servers_cut(shelf: Shelf) -> None:
     entry = Entry("x" * 100, "Long.", {"title": "t" * 200})
     for _ in range(2):
