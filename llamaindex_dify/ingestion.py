@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from llama_index.core.bridge.pydantic import Field, PrivateAttr, field_validator
+from llama_index.core.bridge.pydantic import Field, field_validator, model_validator
 from llama_index.core.schema import BaseNode, TransformComponent
-from typing_extensions import override
+from typing_extensions import Self, override
 
-from dify_integrations.bridge.indexing import refuse_taken
+from dify_integrations.bridge.indexing import refuse_taken, refuse_unfit
 from dify_integrations.bridge.storing import Store
 from dify_integrations.models.datasets import DocForm, IndexingTechnique
 from dify_integrations.models.indexing import ProcessRule
@@ -52,19 +52,20 @@ class DifyKnowledgeSink(KnowledgeComponent, TransformComponent):
     indexing_timeout_s: float | None = Field(default=600.0, description="Seconds that one run waits at most.")
     indexing_poll_s: float = Field(default=1.0, description="Seconds between the first two looks; later ones are rarer.")
 
-    _store: Store = PrivateAttr()
-
     @field_validator("metadata_fields")
     @classmethod
     def _are_free(cls, names: list[str]) -> list[str]:
         refuse_taken(names)
         return names
 
-    @override
-    def model_post_init(self, context: Any, /) -> None:
-        """Make the connections, which open nothing before they are used."""
-        super().model_post_init(context)
-        self._store = Store(
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        refuse_unfit(self.process_rule, self.doc_form)
+        return self
+
+    @property
+    def _store(self) -> Store:
+        return Store(
             self._clients,
             self.dataset_id,
             metadata_fields=tuple(self.metadata_fields),

@@ -294,3 +294,12 @@ def test_the_sink_s_config_holds_no_key_and_does_not_change_when_it_runs() -> No
         for secret in (sink, library.index()):
             with pytest.raises(TypeError, match="not pickled"):
                 pickle.dumps(secret)
+
+
+def test_a_copy_of_a_sink_with_another_knowledge_base_writes_there(library: Library) -> None:
+    sink = library.sink()
+    sink.model_copy(update={"dataset_id": library.other.id})([REFUNDS])
+    assert (len(library.empty.documents), len(library.other.documents)) == (0, 2)
+    sink.dataset_id = library.shop.id
+    sink([REFUNDS])
+    assert (len(library.empty.documents), len(library.shop.documents)) == (0, 3)
