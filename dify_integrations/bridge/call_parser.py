@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import Final, Literal
 from uuid import uuid4
 
+from ..runs.reasoning import CLOSE as THOUGHT
+from ..runs.reasoning import OPEN as THINK
 from .call_lines import CLOSE, ParsedCall, depth_of, has_arguments, is_unfinished, read_cut, read_whole, unreadable
 
 _OPENINGS: Final = ("<tool_calls>", "<tool_call>")
@@ -31,7 +33,8 @@ class ToolCallParser:
     """Reads an answer piece by piece: text comes out as text, calls come out when they are complete.
 
     Joined, the output is the same however the answer was cut into pieces. Whitespace before a block is dropped, as is
-    everything from the first `<tool_result` after one: results that the model made up itself.
+    everything from the first `<tool_result` after one: results that the model made up itself. Inside `<think>` a block is
+    text: what a model only considers must not run.
     """
 
     def __init__(self, *, names: Collection[str] = (), parallel: bool = True, new_id: Callable[[], str] = _new_id) -> None:
@@ -46,7 +49,7 @@ class ToolCallParser:
         self._names = frozenset(names)
         self._parallel = parallel
         self._new_id = new_id
-        self._state: Literal["start", "whole", "text", "block", "over"] = "start" if names else "text"
+        self._state: Literal["start", "whole", "text", "thinking", "block", "over"] = "start" if names else "text"
         self._held = ""
         self._later: list[str] = []  # pieces that cannot change anything yet, so that long lines are not copied over and over
         self._pending = ""  # lines of a call that is not complete
@@ -93,6 +96,8 @@ class ToolCallParser:
             return self._at_start()
         if self._state == "text":
             return self._in_text(out, final=final)
+        if self._state == "thinking":
+            return self._in_thinking(out, final=final)
         if self._state == "block":
             return self._in_block(out, final=final)
         return False
@@ -116,7 +121,12 @@ class ToolCallParser:
     def _in_text(self, out: list[str | ParsedCall], *, final: bool) -> bool:
         opening = _OPEN.search(self._held)
         invented = self._held.find(_INVENTED) if self._after_block else -1
-        if invented >= 0 and (opening is None or invented < opening.start()):
+        thinking = self._held.find(THINK, 0, opening.start() if opening is not None else None)
+        if thinking >= 0 and not 0 <= invented < thinking:
+            cut = thinking + len(THINK)
+            self._say(self._held[:cut], out)
+            self._state, self._held = "thinking", self._held[cut:]
+        elif invented >= 0 and (opening is None or invented < opening.start()):
             self._say(self._held[:invented].rstrip(), out)
             self._state = "over"
         elif opening is not None:
@@ -129,6 +139,16 @@ class ToolCallParser:
             return False
         return True
 
+    def _in_thinking(self, out: list[str | ParsedCall], *, final: bool) -> bool:
+        end = self._held.find(THOUGHT)
+        last = self._held.rfind("<")
+        cut = last if last >= 0 and THOUGHT.startswith(self._held[last:]) and not final else len(self._held)
+        if end >= 0:
+            cut, self._state = end + len(THOUGHT), "text"
+        self._say(self._held[:cut], out)
+        self._held = self._held[cut:]
+        return end >= 0
+
     def _sure(self, *, final: bool) -> int:
         """How much of the held text is text whatever follows: a tag, and space before it, may still begin at the end."""
         last = self._held.rfind("<")
@@ -136,7 +156,7 @@ class ToolCallParser:
         is_tag = tail.rstrip(" \t\r") in _OPENINGS
         if final and not is_tag:
             return 0 if self._after_block and not self._held.strip() else len(self._held)
-        watched = (*_OPENINGS, _INVENTED) if self._after_block else _OPENINGS
+        watched = (*_OPENINGS, THINK, *([_INVENTED] if self._after_block else []))
         if is_tag or any(tag.startswith(tail) for tag in watched):
             return len(self._held[:last].rstrip())
         return len(self._held.rstrip())

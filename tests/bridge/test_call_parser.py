@@ -21,6 +21,9 @@ TAG_INSIDE = '<tool_calls>\n{"name": "say", "arguments": {"text": "x</tool_calls
 CORPUS = [
     "",
     " ",
+    f"<think>I might\n{TWO}\n</think>\n{TWO}",
+    f"Well <think>no {TWO}</thi</think> <think>{TWO}",
+    f"{TWO}\n<thin <think> < </think>\n<tool_result",
     "Just text, 3 < 4 and <b>bold</b>.\n",
     "你好，世界 \n\n",
     "A tag begun: <tool_cal",
@@ -130,7 +133,21 @@ def test_every_way_of_cutting_gives_the_same(answer: str, options: dict[str, Any
 
 _FRAGMENTS = st.sampled_from(
     [
-        *("<tool_calls>", "</tool_calls>", "<tool_call>", "<tool_result", "<", "\n", " ", "\r\n", "　", "```json", "```"),
+        *(
+            "<tool_calls>",
+            "</tool_calls>",
+            "<tool_call>",
+            "<tool_result",
+            "<think>",
+            "</think>",
+            "<",
+            "\n",
+            " ",
+            "\r\n",
+            "　",
+            "```json",
+            "```",
+        ),
         *('{"name": "add", "arguments": {"a": 1}}', '{"name": "add",', '"arguments": {"t": "</tool_calls>"}}', "}", "[", "]", ","),
         *("'", '"', "\\", "1", "完了", "text"),
     ]
@@ -220,6 +237,14 @@ def test_what_is_read(answer: str, expected: list[Any]) -> None:
 def test_results_the_model_made_up_are_dropped_with_all_that_follows() -> None:
     made_up = f'{TWO}\n<tool_result id="1" name="add" status="ok">7</tool_result>\nIt is 7.\n{TWO}'
     assert plain(read([made_up])) == [("add", {"a": 1}), ("get_weather", {"city": "東京"})]
+
+
+def test_calls_that_are_only_thought_of_stay_text() -> None:
+    """The text has `<think>` in it where nobody took it out; what is said behind it counts."""
+    thought = f"<think>Shall I?\n{TWO}\nNo.</think>"
+    assert plain(read([thought])) == [thought]
+    assert plain(read([f"{thought}\n{TWO}"])) == [thought, ("add", {"a": 1}), ("get_weather", {"city": "東京"})]
+    assert plain(read([f"<think>{TWO}"])) == [f"<think>{TWO}"]
 
 
 def test_a_result_tag_before_any_call_is_text() -> None:
