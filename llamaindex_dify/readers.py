@@ -27,8 +27,8 @@ class DifyReader(KnowledgeComponent, BasePydanticReader):
     """Everything a knowledge base holds, document by document or chunk by chunk: to evaluate, move or index it elsewhere.
 
     `load_data()` and `aload_data()` give a list. `lazy_load_data()` asks for a page when it is needed, and never holds more
-    than one page of documents and the chunks of one of them. All take `mode`, `document_ids`, `keyword`, `status` and
-    `metadata` for one call.
+    than one page of documents and the chunks of one of them; what is put in or deleted meanwhile shifts the pages, so that a
+    document may come twice or not at all. All take `mode`, `document_ids`, `keyword`, `status` and `metadata` for one call.
 
     Documents have Dify's id of the document or chunk, or your own where `DifyKnowledgeIndex` put them in under one; a chunk's
     `ref_doc_id` is the document's. Metadata is the document's own, `document_name`, and, kept out of prompts, `document_id`,
