@@ -156,8 +156,8 @@ class DifyLLM(DifyApp):
 
         Args:
             messages: Oldest first.
-            kwargs: Of this call: `inputs`, `user`, `conversation_id`, `files`, `timeout`, `cancel` (a `CancelToken`), and for
-                chatflows `workflow_id` and `resume`.
+            kwargs: Of this call: `inputs`, `user`, `conversation_id`, `files`, `timeout`, `cancel` (a `DifyCancelToken`), and
+                for chatflows `workflow_id` and `resume`.
 
         Raises:
             InvalidArgument: Nothing to send, or nothing that can be sent.

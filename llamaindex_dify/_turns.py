@@ -199,9 +199,12 @@ def _message(message: ChatMessage, names: dict[str, str], *, emulated: bool) -> 
 
 
 def _said(calls: list[Call], *, emulated: bool) -> str:
-    if emulated:
-        return render_calls(calls)
-    return "\n".join(f"called {name}({json.dumps(arguments, ensure_ascii=False)})" for _, name, arguments in calls)
+    try:
+        if emulated:
+            return render_calls(calls)
+        return "\n".join(f"called {name}({json.dumps(arguments, ensure_ascii=False)})" for _, name, arguments in calls)
+    except TypeError as error:
+        raise InvalidArgument(f"the arguments of a tool call in the history are no JSON: {error}") from error
 
 
 def _anchor(about: Any) -> Anchor | None:

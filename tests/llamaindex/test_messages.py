@@ -272,3 +272,11 @@ def test_a_named_conversation_wins(serve: Serve) -> None:
     assert llm.complete("Again", conversation_id=conversation_id).text == "turn 2"
     with pytest.raises(ConversationNotFound):
         llm.complete("Again", conversation_id="00000000-0000-4000-8000-000000000000")
+
+
+@pytest.mark.parametrize("emulated", [True, False])
+def test_arguments_that_are_no_json_are_refused(emulated: bool) -> None:
+    """Those of calls in the history, before anything is sent."""
+    called = ChatMessage(role="assistant", blocks=[ToolCallBlock(tool_name="add", tool_kwargs={"a": object()})])
+    with pytest.raises(InvalidArgument, match="tool call"):
+        bridge_messages([called], emulated=emulated)
