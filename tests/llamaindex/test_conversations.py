@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.llms import ChatMessage, ChatResponse, TextBlock
 from llama_index.core.memory import ChatMemoryBuffer
 
@@ -15,6 +16,7 @@ from dify_integrations import APIError, ConversationNotFound, Dify, InvalidArgum
 from dify_integrations.bridge.cancelling import CancelToken
 from dify_integrations.local import Fail, Text
 from llamaindex_dify import DifyChatEngine, DifyChatLLM
+from tests.llamaindex.engines import ASK, each_way
 
 Serve = Callable[..., Any]
 
@@ -240,6 +242,19 @@ def test_an_edited_memory_is_told_anew(serve: Serve, edit: Callable[[list[ChatMe
     assert all((message.content or "") in served.sent[-1]["query"] for message in edited)
     llm.chat([ChatMessage.model_validate_json(message.model_dump_json()) for message in said])  # stored, it is the same
     assert (served.sent[-1].get("conversation_id"), served.sent[-1]["query"]) == (conversation_of(said), "Sure?")
+
+
+@each_way
+def test_cores_chat_engine_goes_on_in_one_conversation(serve: Serve, way: str) -> None:
+    """Check 18: only the new turn with the id, though its streams keep texts without the white space around them."""
+    served = serve(lambda turn: [Text(f" {turn.query}"), Text("! \n")])
+    memory = ChatMemoryBuffer.from_defaults()
+    engine = SimpleChatEngine.from_defaults(llm=served.llm(conversation="auto"), memory=memory, system_prompt="Be brief.")
+    for question in ("one", "two", "three"):
+        assert str(ASK[way](engine, question)).strip().endswith(f"{question}!")
+    assert [sent["query"] for sent in served.sent][1:] == ["two", "three"]
+    home = conversation_of(memory.get_all())
+    assert [sent.get("conversation_id") or "" for sent in served.sent] == ["", home, home]
 
 
 def test_whoever_names_a_conversation_knows_what_was_said_there(serve: Serve) -> None:
