@@ -7,6 +7,8 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from pydantic import SecretStr
+
 from .._async.client import AsyncDify
 from .._sync.client import Dify
 
@@ -29,7 +31,8 @@ class Clients:
     def __init__(self, client: Dify | None = None, async_client: AsyncDify | None = None, **options: Any) -> None:
         self._sync = client
         self._async = async_client
-        self._options = options
+        # Debuggers and crash reports look at attributes.
+        self._options = {name: _hidden(value) if name.endswith("api_key") else value for name, value in options.items()}
         self._lock = threading.Lock()
 
     @property
@@ -77,6 +80,10 @@ def app_fingerprint(settings: Settings, user: str | None = None) -> str:
     key = settings.api_key.reveal() if settings.api_key is not None else ""
     text = "\n".join((settings.base_url, key, user or settings.user or ""))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _hidden(key: Any) -> Any:
+    return SecretStr(key) if isinstance(key, str) and key else key
 
 
 def _arguments(settings: Settings) -> dict[str, Any]:

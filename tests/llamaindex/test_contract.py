@@ -112,6 +112,16 @@ def test_every_clock_can_be_set_and_is_stored(kind: type[Any]) -> None:
         assert one.clients.sync.settings.timeouts == one.clients.asynchronous.settings.timeouts == clocks
 
 
+def test_the_key_is_in_no_attribute_of_an_attribute() -> None:
+    """Check 4: debuggers and crash reports look into objects, before they were used and afterwards."""
+    retriever = DifyRetriever("d", dataset_api_key=CANARY, base_url="http://localhost:9/v1")
+    tool = DifyWorkflowTool(name="x", description="y", api_key=CANARY, base_url="http://localhost:9/v1", user="ada")
+    for kept in (retriever, tool, offline(DifyChatLLM)):
+        for _ in range(2):
+            assert CANARY not in str([kept, vars(kept), vars(kept._clients)])
+            assert kept._clients.sync.settings
+
+
 def test_payload_names_the_app_and_not_the_user() -> None:
     """Check 4: tracers store it."""
     payload = offline(DifyChatLLM, inputs={"secret": "x"}, model="support").to_payload()
