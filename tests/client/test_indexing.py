@@ -281,7 +281,7 @@ def test_waiting_for_an_update_that_hangs(side: Side) -> None:
     answers = [script(states("indexing"))]
 
     async def body(dify: AsyncDify) -> None:
-        await dify.datasets.documents.wait_until_indexed(KB, BATCH, timeout_s=0.02, **QUICK)
+        await dify.datasets.documents.wait_until_indexed(KB, BATCH, timeout_s=0.5, **QUICK)
 
     with FaultServer(*answers) as server:
         error = side.error(body, server.url, **KEY)
