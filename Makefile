@@ -58,7 +58,7 @@ cassettes: $(VENV)/.test ## Record the cassettes again from a live server (DIFY_
 	$(BIN)/python .ci/cassettes.py cassettes/recorded
 
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .venv-3.* dist build site .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* dist build site .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/.made: .ci/make_venv.py
 	$(PYTHON) .ci/make_venv.py $(VENV)

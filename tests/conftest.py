@@ -8,9 +8,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 # By import: as an installed plugin they would be there anyway, and a plugin must not be loaded under two names.
 from dify_integrations.testing import dify_cassette, local_dify  # noqa: F401
+
+settings.register_profile("loaded", deadline=None)  # what takes 2 ms may take 300 on a machine that does other things too
+settings.load_profile("loaded")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -238,7 +238,7 @@ def test_defaults_the_server_would_take(made: FormField, default: Any) -> None:
     assert type(default_for(made)) is type(default)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(), st.sampled_from([FILE, IMAGE, field("file")]))
 def test_no_text_names_a_local_file(text: str, made: FormField) -> None:
     for value in (text, {"url": text}, {"path": text}, {"upload_file_id": text, "type": "image"}, {"content": text}):

@@ -118,7 +118,7 @@ def test_whether_more_lines_may_complete_it(text: str, unfinished: bool) -> None
     assert is_unfinished(text) is unfinished
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(alphabet="{}[]\"'\\,:name\n1T<>/ü", max_size=60))
 def test_no_text_breaks_the_reader(text: str) -> None:
     read_whole(text)

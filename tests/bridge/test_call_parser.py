@@ -154,7 +154,7 @@ _FRAGMENTS = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.one_of(_FRAGMENTS, st.text(max_size=4)), max_size=14), st.data(), st.sampled_from(SETTINGS))
 def test_no_answer_and_no_cutting_changes_the_output(parts: list[str], data: st.DataObject, options: dict[str, Any]) -> None:
     """Check 13: any mixture of fragments, cut anywhere."""
@@ -171,7 +171,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.just("id"), st.sampled_from(["add", "x-1"]), st.dictionaries(st.text(), _VALUES)), max_size=4))
 def test_rendered_calls_are_read_back(calls: list[tuple[str, str, dict[str, Any]]]) -> None:
     """Whatever the arguments hold: tags, line separators, quotes, any script."""
@@ -179,7 +179,7 @@ def test_rendered_calls_are_read_back(calls: list[tuple[str, str, dict[str, Any]
     assert plain(read([f"Well.\n{render_calls(calls)}"])) == ["Well." if calls else "Well.\n", *expected]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(alphabet="ab <>{}[]`\"'\n,tol_cs/", max_size=40))
 def test_text_without_a_block_is_untouched(text: str) -> None:
     answer = text.replace("<tool_call", "")

@@ -53,7 +53,7 @@ def test_equal_places_are_equal_in_whatever_list_they_are() -> None:
 _LISTS = st.lists(st.lists(st.sampled_from("abcdefgh").map(hit), max_size=8), max_size=5)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_LISTS, st.none() | st.integers(1, 10), st.data())
 def test_fusion_for_any_lists(lists: list[list[Hit]], top_k: int | None, data: st.DataObject) -> None:
     """Check 24: deterministic, `k` respected, nothing twice, nothing lost; the order of the lists decides between equals only."""

@@ -138,7 +138,7 @@ def test_a_cut_at_a_word_leaves_most_of_the_query() -> None:
     assert fit_query("x" * 200 + " " + "字" * 100, "split") == ["x" * 200, "字" * 100]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.text(alphabet="ab字 \n", min_size=1, max_size=300), min_size=1, max_size=6).map(" ".join))
 def test_split_queries_fit_and_lose_no_character(query: str) -> None:
     if not query.strip():

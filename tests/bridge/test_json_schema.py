@@ -84,7 +84,7 @@ _JSON = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(_JSON)
 def test_it_agrees_with_pydantic_about_its_own_schemas(value: Any) -> None:
     try:

@@ -64,7 +64,7 @@ _OBJECTS = st.dictionaries(st.text(), _VALUES, max_size=4)
 _PROSE = st.text(alphabet="ab .,:!?\n'\"中`-", max_size=20).filter(lambda text: "```" not in text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_OBJECTS, _PROSE, _PROSE, st.booleans())
 def test_any_object_is_found_in_any_prose(value: dict[str, Any], before: str, after: str, readable: bool) -> None:
     answer = before + json.dumps(value, ensure_ascii=not readable, indent=2 if readable else None) + after
@@ -87,7 +87,7 @@ def _grows(before: Any, after: Any) -> bool:
     return after.startswith(before) if isinstance(before, str) and isinstance(after, str) else bool(after == before)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_OBJECTS, _PROSE, _PROSE)
 def test_a_partial_object_only_grows(value: dict[str, Any], before: str, after: str) -> None:
     answer = before + json.dumps(value, ensure_ascii=False) + after
@@ -105,7 +105,7 @@ def test_nothing_partial(answer: str) -> None:
     assert partial(answer) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="{}[]\"'`,:1a\\ \n", max_size=60))
 def test_no_answer_breaks_the_readers(answer: str) -> None:
     assert all(isinstance(value, (dict, list)) for value in readings(answer))

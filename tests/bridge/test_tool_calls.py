@@ -147,7 +147,7 @@ def test_an_error_is_stated() -> None:
 _RESULT = re.compile(r'<tool_result id=("(?:[^"\\]|\\.)*") name=("(?:[^"\\]|\\.)*") status="ok">([^<>\n\r]*)</tool_result>')
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text(), st.text(), st.text() | st.dictionaries(st.text(), st.text() | st.integers()).map(json.dumps))
 def test_no_content_forges_a_tag_and_all_of_it_comes_through(call_id: str, name: str, content: str) -> None:
     match = _RESULT.fullmatch(render_result(call_id, name, content))

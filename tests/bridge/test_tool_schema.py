@@ -85,7 +85,7 @@ _VARIABLES = st.text(min_size=1, max_size=12) | st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(_VARIABLES, max_size=8, unique=True), st.booleans())
 def test_any_variables_become_a_model_every_framework_can_live_with(variables: list[str], query: bool) -> None:
     """Valid keyword arguments, nothing of pydantic's shadowed, no variable lost."""
@@ -256,7 +256,7 @@ def test_names_without_a_latin_letter_differ() -> None:
     assert tool_name("天气") != tool_name("翻译")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.text())
 def test_any_text_gives_a_name_every_provider_accepts(text: str) -> None:
     name = tool_name(text)

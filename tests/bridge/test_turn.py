@@ -94,7 +94,7 @@ _WORDS = st.text(alphabet="ab <>/\n", max_size=8)
 _TAGGED = st.sampled_from(["<user>", "</user>", "<system>", "</history>", "<tool>", "</assistant>", "<<user>", "</"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.sampled_from(_ROLES), st.lists(_WORDS | _TAGGED, max_size=4).map("".join)), min_size=2, max_size=5))
 def test_a_transcript_has_exactly_the_tags_of_its_messages(parts: list[tuple[Role, str]]) -> None:
     spoken = [Message(role, text) for role, text in parts if text.strip()]

@@ -44,7 +44,7 @@ def test_every_cut(answer: str, expected: str) -> None:
         assert read(answer[:first], answer[first:second], answer[second:]) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(["```", "`", "json", "\n", " ", "{}", "x", "\r"]), max_size=12))
 def test_any_cut_of_any_answer(pieces: list[str]) -> None:
     assert read(*pieces) == read("".join(pieces))

@@ -71,7 +71,7 @@ def test_threads_never_take_more_than_there_is(workers: int) -> None:
     assert budget.tokens == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.sampled_from(["take", "timeout", "give"])), st.integers(0, 50))
 def test_tokens_stay_between_zero_and_capacity(steps: list[str], capacity: int) -> None:
     """Whatever happens, and each answer agrees with the amount."""

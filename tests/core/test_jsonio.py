@@ -174,14 +174,14 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(json_values, st.booleans())
 def test_what_json_writes_is_read_back(value: JsonValue, ascii_only: bool) -> None:
     """Both encodings that Dify uses: raw UTF-8 and ASCII escapes."""
     assert parse_json(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=60) | st.lists(st.sampled_from(SHARDS)).map(b"".join))
 def test_any_bytes_give_a_value_or_the_documented_error(raw: bytes) -> None:
     """And every text in the value can be encoded."""
@@ -194,7 +194,7 @@ def test_any_bytes_give_a_value_or_the_documented_error(raw: bytes) -> None:
     json.dumps(value, ensure_ascii=False).encode()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(exclude_categories=[])), st.binary(max_size=20))
 def test_any_string_survives_with_its_readable_part(text: str, junk: bytes) -> None:
     """Lone surrogates are replaced one by one; pairs and everything else stay."""

@@ -195,14 +195,14 @@ SHARDS = [
 pieces = st.lists(st.sampled_from(SHARDS)).map("".join)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(pieces | st.text(max_size=50))
 def test_redacting_twice_changes_nothing(text: str) -> None:
     """Messages pass several layers, each of which redacts."""
     assert redact(redact(text)) == redact(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(exclude_categories=[]), max_size=300) | st.binary(max_size=300), st.integers(0, 50))
 def test_any_excerpt_is_short_printable_and_encodable(data: str | bytes, limit: int) -> None:
     """Whatever the server sends."""

@@ -234,7 +234,7 @@ def test_retry_after_does_not_make_a_generation_repeatable() -> None:
 EVERY = [*SURELY_NOT_STARTED.values(), *PERHAPS_STARTED.values(), *NEVER.values()]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     error=st.sampled_from(EVERY),
     repeatable=st.booleans(),
@@ -321,7 +321,7 @@ def test_retry_after_forms(value: str | None, seconds: float | None) -> None:
     assert parse_retry_after(value, now=NOW) == seconds
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=40) | st.text("0123456789.,:+- GMTWedOct", max_size=40))
 @example("0, 0")
 def test_any_header_gives_seconds_or_nothing(value: str) -> None:

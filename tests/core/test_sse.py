@@ -450,7 +450,7 @@ def outcome(chunks: list[bytes]) -> tuple[list[Frame], str, int | None]:
     return frames, decoder.last_event_id, decoder.retry_ms
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cut_bodies())
 def test_point_9_any_cutting_gives_what_the_standard_gives(case: tuple[bytes, list[bytes]]) -> None:
     """Points 9 and 10: frames, id and retry equal a slow reference, whole, cut anywhere, and byte by byte."""
@@ -459,7 +459,7 @@ def test_point_9_any_cutting_gives_what_the_standard_gives(case: tuple[bytes, li
     assert outcome(chunks) == outcome([body]) == outcome(single_bytes(body)) == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cut_bodies())
 def test_point_9_pending_does_not_depend_on_the_cutting(case: tuple[bytes, list[bytes]]) -> None:
     """Point 7 with point 9; and beats only grow, by at least the blocks that were completed."""
@@ -474,7 +474,7 @@ def test_point_9_pending_does_not_depend_on_the_cutting(case: tuple[bytes, list[
     assert cut.beats >= whole.beats - body.count(b":")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(cut_bodies(), st.integers(0, 30))
 def test_point_9_the_limit_does_not_depend_on_the_cutting(case: tuple[bytes, list[bytes]], limit: int) -> None:
     """Points 9 and 10: the same body is refused or accepted however it is cut; no other exception exists."""

@@ -78,7 +78,7 @@ def test_an_event_keeps_what_it_does_not_know(cls: type[Event]) -> None:
 
 @pytest.mark.parametrize("cls", EVENT_CLASSES, ids=lambda cls: cls.name)
 @given(values=st.lists(json_values, min_size=1, max_size=8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_value_breaks_a_field(cls: type[Event], values: list[object]) -> None:
     """Null, wrong types and missing keys give each field its documented nothing, never an exception."""
     names = field_names(cls)
@@ -91,7 +91,7 @@ def test_no_value_breaks_a_field(cls: type[Event], values: list[object]) -> None
 
 
 @given(raw=st.dictionaries(st.text(), json_values, max_size=4), name=st.text(max_size=8))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_object_is_some_event(raw: dict[str, object], name: str) -> None:
     """Whatever the object and the `event:` line, an event comes out and keeps it."""
     event = parse(raw, name)

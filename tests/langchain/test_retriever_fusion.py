@@ -56,7 +56,7 @@ _HITS = st.lists(st.tuples(st.integers(0, 5), st.none() | st.floats(0, 1)), max_
 _ANSWERS = st.dictionaries(st.sampled_from("abcde"), st.none() | _HITS, min_size=1, max_size=4)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_ANSWERS, st.none() | st.integers(1, 8), st.randoms())
 def test_fusion_of_any_answers(answers: dict[str, Any], k: int | None, random: Any) -> None:
     """Check 24: fusion over several datasets is deterministic, whichever of them fail."""

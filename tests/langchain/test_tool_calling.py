@@ -148,7 +148,7 @@ PIECES = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(pieces=PIECES, stops=st.sampled_from([(), ("STOP",), ("two", "中")]), tools=st.booleans())
 def test_however_a_text_is_split_chunks_add_up_to_the_message(pieces: list[str], stops: tuple[str, ...], tools: bool) -> None:
     def reading() -> Reading:

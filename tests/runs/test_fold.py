@@ -428,7 +428,7 @@ def test_ids_that_come_late_are_learned() -> None:
     ),
     st.integers(0, 6),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_harmless_events_do_not_change_the_answer(names: list[str], at: int) -> None:
     """Any of them, anywhere between the words."""
     words = [message("a"), message("b")]

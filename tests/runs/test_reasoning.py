@@ -39,7 +39,7 @@ def test_examples(text: str, parts: list[tuple[bool, str]]) -> None:
 
 
 @given(st.lists(st.sampled_from(["<think>", "</think>", "<", "think>", "</", "猫", " ", "a", "\n"]), max_size=12), st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_cut_gives_the_same(parts: list[str], data: st.DataObject) -> None:
     """Cutting the text anywhere changes nothing."""
     text = "".join(parts)
