@@ -147,8 +147,7 @@ class PausingCall:
         if self._step_run.waits:
             await self._kept.put(self._key, over[self._key])
         else:
-            for key in over:
-                await self._kept.pop(key)
+            await self._kept.drop(over)
         # Core keeps an answer until the step that takes it ends; one that comes late would run the step once more.
         for waiter in getattr(getattr(step_worker(), "state", None), "collected_waiters", ()):
             if waiter.waiter_id.startswith(f"dify:{self._key}:") and waiter.resolved_event is not None:

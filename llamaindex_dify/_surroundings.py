@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -84,6 +84,14 @@ class Kept:
             return None
         async with self._edited() as values:
             return values.pop(key, None)
+
+    async def drop(self, keys: Collection[str]) -> None:
+        """Keep none of these any longer; costs the same for many."""
+        kept = (await self._store.get(SLOT, default=None) or {}).get(self._section) or {}
+        if any(key in keys for key in kept):
+            async with self._edited() as values:
+                for key in [key for key in values if key in keys]:
+                    del values[key]
 
     @asynccontextmanager
     async def _edited(self) -> AsyncIterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from llama_index.core.workflow import Context, Event, StartEvent, StopEvent, Workflow, step
-from workflows.context.state_store import DictState
+from workflows.context.state_store import DictState, InMemoryStateStore
 
 from dify_integrations.local import App, Fail, Filled, LocalDify, Outputs, Pause, Text, Turn
 from llamaindex_dify import DifyChatTool
@@ -128,6 +128,27 @@ def test_calls_in_one_step(workflow: type[Workflow]) -> None:
     assert len(requests(events)) == 3
     assert said[:2] + said[3:] == ["writes", "a approve", "b approve", "b approve", "writes"]
     assert "boom" in said[2]
+
+
+def test_the_state_is_read_as_often_for_the_last_call_of_a_step_as_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check 17: a step that works through a long list does not get slower with every call."""
+    read, reads = InMemoryStateStore.get, []
+
+    async def counted(store: Any, path: str, *default: Any, **named: Any) -> Any:
+        reads.append(path)
+        return await read(store, path, *default, **named)
+
+    monkeypatch.setattr(InMemoryStateStore, "get", counted)
+    counts = []
+    with Stage(lambda _: [Outputs({"text": "done"})]) as stage:
+        tool = stage.workflow_tool()
+        for calls in (1, 2, 12):
+            reads.clear()
+            said, _ = soon(Sequence(timeout=10), tool=tool, topics=[str(number) for number in range(calls)])
+            counts.append(len(reads))
+            assert said == ["done"] * calls
+    one, two, twelve = counts
+    assert twelve == one + 11 * (two - one)
 
 
 def test_nothing_is_told_twice() -> None:
