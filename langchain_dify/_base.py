@@ -6,7 +6,6 @@ free to travel, and reads it again where it arrives.
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -18,7 +17,7 @@ from typing_extensions import Self
 
 from dify_integrations import AsyncDify, Dify, InvalidArgument, Timeouts
 from dify_integrations.bridge.arguments import merged_inputs, user_text
-from dify_integrations.bridge.clients import Clients, app_fingerprint
+from dify_integrations.bridge.clients import RENEWING, Clients, app_fingerprint, clients_of, hidden, refuse_address
 from dify_integrations.models.apps import AppInfo
 
 UserOf: TypeAlias = Callable[[RunnableConfig], str]
@@ -27,7 +26,6 @@ UserOf: TypeAlias = Callable[[RunnableConfig], str]
 _OPTIONS = ("api_key", "dataset_api_key", "user", "timeout", "max_retries")
 _OF_CLIENTS = ("api_key", "dataset_api_key", "base_url", "timeout", "max_retries", "client", "async_client")
 _SECRETS = ("api_key", "dataset_api_key")
-_MAKING = threading.Lock()
 
 
 class Connection(BaseModel):
@@ -71,15 +69,15 @@ class Connection(BaseModel):
 
     @model_validator(mode="after")
     def _one_address(self) -> Self:
-        if self.base_url is not None and (self.client or self.async_client):
-            raise InvalidArgument("base_url belongs to the client that was given; leave one of the two out")
+        if self.client or self.async_client:
+            refuse_address(self.base_url)
         return self
 
     @property
     def clients(self) -> Clients:
         """The sync and the async client, each made when it is first asked for, and anew when a field of theirs has changed."""
         told = tuple(getattr(self, name) for name in _OF_CLIENTS)
-        with _MAKING:  # of two made at once, one would be closed while a thread still uses it
+        with RENEWING:
             if self._clients is None or self._made_of not in (None, told):  # a copy with another key is another app
                 self._clients = self._made()
             self._made_of = told
@@ -88,13 +86,7 @@ class Connection(BaseModel):
     def _made(self) -> Clients:
         told = {name: getattr(self, name) for name in _OPTIONS}
         options = {name: value for name, value in told.items() if value is not None and not callable(value)}
-        sync, asynchronous = self.client, self.async_client
-        if sync is None and asynchronous is None:
-            return Clients(base_url=self.base_url, **options)
-        return Clients(
-            sync.with_options(**options) if sync and options else sync,
-            asynchronous.with_options(**options) if asynchronous and options else asynchronous,
-        )
+        return clients_of(self.client, self.async_client, base_url=self.base_url, **options)
 
     @property
     def app_fingerprint(self) -> str:
@@ -132,6 +124,10 @@ class Connection(BaseModel):
         """A copy with other fields that shares clients and memory, for one call."""
         _ = self.clients  # made now, or the copy would make its own
         return self.model_copy(update=fields)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with other fields; pydantic does not look at these, so keys are hidden here."""
+        return super().model_copy(update=hidden(update or {}), deep=deep)
 
     @property
     def lc_secrets(self) -> dict[str, str]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
 from llama_index.core.base.llms.types import LLMMetadata
 from llama_index.core.bridge.pydantic import Field, PrivateAttr, SecretStr, field_serializer
+from typing_extensions import Self
 
-from dify_integrations.bridge.clients import Clients, app_fingerprint
+from dify_integrations.bridge.clients import RENEWING, Clients, Connected, app_fingerprint, hidden, refuse_address
 from dify_integrations.bridge.conversation import ConversationMode, OnFork, Tips
 from dify_integrations.errors import InvalidArgument
 from dify_integrations.settings import Timeouts
@@ -25,12 +26,13 @@ if TYPE_CHECKING:
 UserName = str | Callable[[], str]
 """Who asks: a name, or a function that tells it at every call."""
 ToolCalling = Literal["off", "prompt"]
+_OF_CLIENTS = ("api_key", "base_url", "timeout", "max_retries")
 
 
 class DifyApp(PromptedFunctionCalling):
     """What is told of an app, how it is reached, and what may be told of it to others."""
 
-    api_key: SecretStr | None = Field(default=None, exclude=True, description="App key; never serialised.")
+    api_key: SecretStr | None = Field(default=None, exclude=True, repr=False, description="App key; never serialised.")
     base_url: str | None = Field(default=None, description="Address of the API, /v1 included.")
     user: UserName | None = Field(default=None, description="Your identifier of the end user, or what tells it at every call.")
     inputs: dict[str, Any] = Field(default_factory=dict, description="The app's variables, for every call.")
@@ -58,36 +60,68 @@ class DifyApp(PromptedFunctionCalling):
     max_retries: int = Field(default=2, ge=0, description="For calls that surely did not start.")
 
     _endpoint: ClassVar[str] = ""
-    _clients: Clients = PrivateAttr()
-    _tips: Tips = PrivateAttr()
+    _connected: Connected = PrivateAttr()
+    _known: tuple[str, Tips] = PrivateAttr()
+    _given: bool = PrivateAttr(default=False)
+    _has_name: bool = PrivateAttr(default=False)
 
     def __init__(self, client: Dify | None, async_client: AsyncDify | None, **fields: Any) -> None:
         unknown = sorted(set(fields) - set(type(self).model_fields))
         if unknown:
             raise InvalidArgument(f"{type(self).__name__} has no {', '.join(unknown)}; the model is chosen inside the Dify app")
         super().__init__(**{name: value for name, value in fields.items() if value is not None})
-        self._clients = Clients(
-            client,
-            async_client,
+        if self.conversation == "stateless" and self.conversation_id:
+            raise InvalidArgument('conversation="stateless" continues no conversation_id; leave one of the two out')
+        self._given = client is not None or async_client is not None
+        clients = Clients(client, async_client) if self._given else self._connect()
+        settings = clients.settings  # a wrong address is told here, not at the first call
+        if self._given:
+            self.api_key = SecretStr(settings.api_key.reveal()) if settings.api_key else None
+            self.base_url = settings.base_url
+            self.user = self.user or settings.user
+        self._connected = Connected(self._told, clients)
+        self._known = (settings.base_url, Tips.at(settings.base_url))
+
+    @property
+    def clients(self) -> Clients:
+        """The sync and the async client; others when a field says so, as in a copy with another address."""
+        with RENEWING:
+            self._connected = self._connected.now(self._told, self._reconnect if self._given else self._connect)
+            return self._connected.clients
+
+    _clients = clients
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        named = self._has_name and self.user is not None  # every call says its user; without one the clients' would count
+        return {**{name: getattr(self, name) for name in _OF_CLIENTS}, "named": named}
+
+    def _connect(self) -> Clients:
+        self._has_name = isinstance(self.user, str)
+        return Clients(
             api_key=self.api_key,
             base_url=self.base_url,
             user=None if callable(self.user) else self.user,
             timeout=Timeouts() if self.timeout is None else self.timeout,
             max_retries=self.max_retries,
         )
-        if self.conversation == "stateless" and self.conversation_id:
-            raise InvalidArgument('conversation="stateless" continues no conversation_id; leave one of the two out')
-        settings = self._clients.settings  # a wrong address is told here, not at the first call
-        self._tips = Tips.at(settings.base_url)
-        if client is not None or async_client is not None:
-            self.api_key = SecretStr(settings.api_key.reveal()) if settings.api_key else None
-            self.base_url = settings.base_url
-            self.user = self.user or settings.user
+
+    def _reconnect(self) -> Clients:
+        """What a copy says differently, by the connections that were given."""
+        changes = self._connected.changes(self._told)
+        refuse_address(changes.pop("base_url", None))
+        return self._connected.clients.changed(**changes)
 
     @property
-    def clients(self) -> Clients:
-        """The sync and the async client."""
-        return self._clients
+    def _tips(self) -> Tips:
+        at = self.clients.settings.base_url
+        if self._known[0] != at:
+            self._known = (at, Tips.at(at))  # kept: they last as long as somebody has them
+        return self._known[1]
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with other fields; pydantic does not look at these, so a key is hidden here."""
+        return super().model_copy(update=hidden(update or {}), deep=deep)
 
     @field_serializer("user")
     def _named(self, user: UserName | None) -> str | None:

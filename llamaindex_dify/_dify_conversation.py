@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from llama_index.core.base.llms.types import ChatMessage
 from llama_index.core.chat_engine.types import BaseChatEngine
@@ -13,6 +13,7 @@ from dify_integrations.bridge.clients import app_fingerprint
 from dify_integrations.errors import InvalidArgument, NotFound
 
 from ._chat_turns import Conversation
+from ._copying import Copied
 from ._recorded import messages_of
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .llms import DifyChatLLM
 
 
-class DifyConversation(BaseChatEngine):
+class DifyConversation(Copied, BaseChatEngine):
     """The part of `DifyChatEngine` that asks nothing."""
 
     def __init__(
@@ -36,6 +37,10 @@ class DifyConversation(BaseChatEngine):
         self._llm = llm.model_copy(update=own)
         self._memory = memory if memory is not None else ChatMemoryBuffer.from_defaults(llm=llm)
         self._at = Conversation(conversation_id or llm.conversation_id or "")
+
+    def __deepcopy__(self, _: dict[int, Any]) -> NoReturn:
+        # None of two engines would know of the other's turns; a shallow copy shares what is known.
+        raise TypeError(f"a {type(self).__name__} is one conversation and is not copied; make another one with conversation_id=…")
 
     @property
     def conversation_id(self) -> str:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from collections.abc import Mapping
+from typing import Any
 
 from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 from llama_index.core.schema import BaseComponent
-from typing_extensions import override
+from typing_extensions import Self, override
 
 from dify_integrations import AsyncDify, Dify
-from dify_integrations.bridge.clients import Clients
+from dify_integrations.bridge.clients import RENEWING, Clients, Connected, clients_of, hidden
 from dify_integrations.settings import Timeouts
 
+from ._copying import NeverPickled
 
-class KnowledgeComponent(BaseComponent):
+_OF_CLIENTS = ("client", "async_client", "dataset_api_key", "base_url", "timeout", "max_retries")
+
+
+class KnowledgeComponent(NeverPickled, BaseComponent):
     """A component with a knowledge base behind it."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True, hide_input_in_errors=True, extra="forbid")  # input may be a key
@@ -28,7 +33,7 @@ class KnowledgeComponent(BaseComponent):
     timeout: float | Timeouts | None = Field(default=None, description="Seconds to wait for an answer, or `Timeouts`.")
     max_retries: int = Field(default=2, ge=0, description="How often a request that surely did not start is sent again.")
 
-    _clients: Clients = PrivateAttr()
+    _connected: Connected = PrivateAttr()
 
     @field_validator("dataset_api_key")
     @classmethod
@@ -39,16 +44,33 @@ class KnowledgeComponent(BaseComponent):
     def model_post_init(self, context: Any, /) -> None:
         """Make the connections, which open nothing before they are used."""
         super().model_post_init(context)
-        self._clients = Clients(
+        self._connected = Connected(self._told, self._connect())
+
+    @property
+    def _clients(self) -> Clients:
+        with RENEWING:
+            self._connected = self._connected.now(self._told, self._connect)
+            return self._connected.clients
+
+    @property
+    def _told(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _OF_CLIENTS}
+
+    def _connect(self) -> Clients:
+        given = self.client is not None or self.async_client is not None
+        timeout = Timeouts() if self.timeout is None and not given else self.timeout
+        # A number that nobody chose does not change a client that was given.
+        retries = None if given and "max_retries" not in self.model_fields_set else self.max_retries
+        return clients_of(
             self.client,
             self.async_client,
             dataset_api_key=self.dataset_api_key,
             base_url=self.base_url,
-            timeout=Timeouts() if self.timeout is None else self.timeout,
-            max_retries=self.max_retries,
+            timeout=timeout,
+            max_retries=retries,
         )
 
-    def __reduce__(self) -> NoReturn:
-        # Without its key it would work with whatever key the other process has.
-        name = type(self).__name__
-        raise TypeError(f"a {name} is not pickled; make one in the other process, with the key from its environment")
+    @override
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy, with other fields; pydantic does not look at these, so keys are hidden here."""
+        return super().model_copy(update=hidden(update or {}), deep=deep)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.data_structs.data_structs import IndexDict
 from llama_index.core.indices.managed.base import BaseManagedIndex
@@ -19,6 +19,7 @@ from dify_integrations.bridge.storing import Store
 from dify_integrations.errors import InvalidArgument
 from dify_integrations.settings import Timeouts
 
+from ._copying import Copied
 from ._mapping import entries_of, source_of, whole_document
 from .retrievers import DifyRetriever
 
@@ -37,7 +38,7 @@ _SEARCH = frozenset(inspect.signature(DifyRetriever.__init__).parameters) - {"se
 _NARROWER = frozenset(("doc_ids", "node_ids"))
 
 
-class DifyKnowledgeIndex(BaseManagedIndex):
+class DifyKnowledgeIndex(Copied, BaseManagedIndex):
     """A knowledge base: documents go in under their own ids, and are found, changed and deleted by them.
 
     Dify cuts texts, embeds and searches; nothing of LlamaIndex' transformations, embeddings or stores is used unless asked for.
@@ -155,10 +156,6 @@ class DifyKnowledgeIndex(BaseManagedIndex):
             nodes = run_transformations(documents, transformations, show_progress=show_progress)
         index.insert_nodes(nodes)
         return index
-
-    def __reduce__(self) -> NoReturn:
-        # As for the retriever: without its key it would write with whatever key the other process has.
-        raise TypeError("a DifyKnowledgeIndex is not pickled; make one in the other process, with the key from its environment")
 
     # -- out
 

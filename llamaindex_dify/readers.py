@@ -95,7 +95,7 @@ class DifyReader(KnowledgeComponent, BasePydanticReader):
                 f"{', '.join(unknown) or 'a plain argument'} says nothing here; there are: {', '.join(_PER_CALL)}"
             )
         try:
-            own = {name: getattr(self, name) for name in type(self).model_fields}
+            own = {name: getattr(self, name) for name in self.model_fields_set}
             return type(self)(**{**own, **told}) if told else self
         except ValidationError as error:
             raise InvalidArgument("; ".join(f"{each['loc'][0]}: {each['msg']}" for each in error.errors())) from None

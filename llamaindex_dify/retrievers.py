@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
@@ -17,6 +17,7 @@ from dify_integrations.bridge.searching import OnDatasetError, Searcher
 from dify_integrations.errors import DifyError, InvalidArgument
 from dify_integrations.settings import Timeouts
 
+from ._copying import Copied
 from ._filters import FieldType, Filters, as_dify, known_types, refuse_unknown
 from ._mapping import image_nodes_of, node_of
 from ._telling import dispatcher
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 Granularity = Literal["parent", "child"]
 
 
-class DifyRetriever(BaseRetriever):
+class DifyRetriever(Copied, BaseRetriever):
     """Passages of one or several Dify knowledge bases.
 
     Nothing set, the server searches by the knowledge base's saved settings. Anything set is laid over them; they are
@@ -135,10 +136,6 @@ class DifyRetriever(BaseRetriever):
             timeout=Timeouts() if timeout is None else timeout,
             max_retries=max_retries,
         )
-
-    def __reduce__(self) -> NoReturn:
-        # Without its key it would ask with whatever key the other process has.
-        raise TypeError("a DifyRetriever is not pickled; make one in the other process, with the key from its environment")
 
     @property
     def similarity_top_k(self) -> int | None:

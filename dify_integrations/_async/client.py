@@ -259,5 +259,11 @@ class AsyncDify:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self.settings.base_url!r}, user={self.settings.user!r})"
 
+    def __copy__(self) -> Self:
+        return self  # it does not change, and connections are shared
+
+    def __deepcopy__(self, _: dict[int, object]) -> Self:
+        return self
+
     def __reduce__(self) -> NoReturn:
         raise TypeError(f"{type(self).__name__} is not pickled: make one in the other process, with the key from its environment")

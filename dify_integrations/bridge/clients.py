@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 import threading
 import weakref
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
 from .._async.client import AsyncDify
 from .._sync.client import Dify
+from ..errors import InvalidArgument
 
 if TYPE_CHECKING:
     from ..settings import Settings, Timeouts
+
+RENEWING = threading.Lock()
+"""Held while an object looks whether its clients still fit: of two made at once, one would be closed while a thread uses it."""
 
 
 class Clients:
@@ -32,7 +37,7 @@ class Clients:
         self._sync = client
         self._async = async_client
         # Debuggers and crash reports look at attributes.
-        self._options = {name: _hidden(value) if name.endswith("api_key") else value for name, value in options.items()}
+        self._options = hidden(options)
         self._lock = threading.Lock()
 
     @property
@@ -68,6 +73,16 @@ class Clients:
             return self
         return Clients(self.sync.with_options(timeout=timeout), self.asynchronous.with_options(timeout=timeout))
 
+    def changed(self, **options: Any) -> Clients:
+        """These clients with other keys, users, clocks or retries; the connections are the same ones. `None` changes nothing."""
+        options = {name: value for name, value in options.items() if value is not None}
+        if not options:
+            return self
+        sync, asynchronous = self._sync, self._async
+        if sync is None and asynchronous is None:
+            sync = self.sync
+        return Clients(sync and sync.with_options(**options), asynchronous and asynchronous.with_options(**options))
+
     def __deepcopy__(self, _: dict[int, Any]) -> Clients:
         return self
 
@@ -80,6 +95,56 @@ def app_fingerprint(settings: Settings, user: str | None = None) -> str:
     key = settings.api_key.reveal() if settings.api_key is not None else ""
     text = "\n".join((settings.base_url, key, user or settings.user or ""))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+class Connected:
+    """The clients of an object whose fields say where Dify is, with what they are made of: made anew when that has changed.
+
+    Args:
+        told: What the fields say.
+        clients: Made of it.
+    """
+
+    def __init__(self, told: Mapping[str, Any], clients: Clients) -> None:
+        self._told, self.clients = hidden(told), clients
+
+    def now(self, told: Mapping[str, Any], make: Callable[[], Clients]) -> Connected:
+        """This one while the fields say the same; else another. Copies of the object have the same one until then."""
+        return Connected(told, make()) if self.changes(told) else self
+
+    def changes(self, told: Mapping[str, Any]) -> dict[str, Any]:
+        """Of what the fields say now, that which is new."""
+        return {name: value for name, value in hidden(told).items() if value != self._told[name]}
+
+    def __deepcopy__(self, _: dict[int, Any]) -> Connected:
+        return self
+
+
+def clients_of(client: Dify | None, async_client: AsyncDify | None, *, base_url: str | None, **options: Any) -> Clients:
+    """Clients from fields: new ones, or those that were given, with what else the fields say.
+
+    Raises:
+        InvalidArgument: A client was given, and an address: its connections go to its own.
+    """
+    if client is None and async_client is None:
+        return Clients(base_url=base_url, **options)
+    refuse_address(base_url)
+    return Clients(client, async_client).changed(**options)
+
+
+def refuse_address(base_url: str | None) -> None:
+    """See that nobody names an address beside a client.
+
+    Raises:
+        InvalidArgument: Somebody does.
+    """
+    if base_url is not None:
+        raise InvalidArgument("base_url belongs to the client that was given; leave one of the two out")
+
+
+def hidden(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, with keys that do not show."""
+    return {name: _hidden(value) if name.endswith("api_key") else value for name, value in fields.items()}
 
 
 def _hidden(key: Any) -> Any:

@@ -17,7 +17,7 @@ from langchain_core.load import dumpd, dumps, load
 from langchain_core.tracers import LangChainTracer
 from pydantic import BaseModel
 
-from dify_integrations import Dify
+from dify_integrations import Dify, InvalidArgument
 from dify_integrations.bridge.clients import Clients
 from dify_integrations.local import App, Fail, Node, Text
 from langchain_dify import ChatDify, DifyLLM, DifyRetriever, DifyWorkflowTool, _base
@@ -171,6 +171,16 @@ def test_a_copy_with_another_key_asks_another_app(serve: Serve) -> None:
     assert [model.invoke("Hi").text, model.invoke("Hi", model="other").text] == ["one", "two"], "the first is as it was"
     assert model.model_copy(update={"user": "bob"}).clients is model.clients
     assert copied.app_fingerprint != model.app_fingerprint
+
+
+def test_a_changed_copy_shows_no_key_and_a_given_client_keeps_its_server() -> None:
+    """`model_copy` validates nothing: the key would show, and another address be told to nobody."""
+    with Dify("app-x", base_url=BASE, user="u") as dify:
+        model = ChatDify(client=dify)
+        copied = model.model_copy(update={"api_key": CANARY})
+        assert CANARY not in f"{copied!r} {copied}" and copied.clients.sync.settings.key_for("app") == CANARY
+        with pytest.raises(InvalidArgument, match="base_url belongs to the client"):
+            _ = model.model_copy(update={"base_url": "http://127.0.0.1:8/v1"}).clients
 
 
 def test_a_copy_of_a_text_model_asks_its_own_form(serve: Serve) -> None:
