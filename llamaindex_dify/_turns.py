@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,8 @@ _ROLES: dict[MessageRole, Role] = {
     MessageRole.TOOL: "tool",
     MessageRole.FUNCTION: "tool",
 }
+# Agent workflows with a state put it around a question for one call; memories that give out copies keep the question alone.
+_STATED = re.compile(r"Current state: .*? Current message: (.*)")
 PASSED_ON = ("workflow_id", "trace_id", "auto_generate_name", "resume")
 """Arguments of a call that the client takes as they are."""
 _KNOWN = {
@@ -149,8 +152,14 @@ def bridge_messages(messages: Sequence[ChatMessage], *, emulated: bool = False) 
 
 def told_digest(messages: Sequence[ChatMessage], answer: ChatMessage) -> str:
     """Tells histories apart by who said what, so that one that was edited is not taken for what its conversation was told."""
-    told = [(_ROLES[message.role], " ".join((message.content or "").split())) for message in (*messages, answer)]
+    told = [(_ROLES[message.role], _words(message)) for message in (*messages, answer)]
     return digest(json.dumps([one for one in told if one[0] != "system"]))
+
+
+def _words(message: ChatMessage) -> str:
+    text = " ".join((message.content or "").split())
+    stated = _STATED.fullmatch(text) if message.role == MessageRole.USER else None
+    return stated[1] if stated is not None else text
 
 
 def with_edits(parts: Sequence[Message], messages: Sequence[ChatMessage]) -> list[Message]:

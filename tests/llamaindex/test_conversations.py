@@ -8,9 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.chat_engine import SimpleChatEngine
 from llama_index.core.llms import ChatMessage, ChatResponse, TextBlock
 from llama_index.core.memory import ChatMemoryBuffer
+from llama_index.core.storage.chat_store import SimpleChatStore
+from llama_index.core.tools import FunctionTool
 
 from dify_integrations import APIError, ConversationNotFound, Dify, InvalidArgument
 from dify_integrations.bridge.cancelling import CancelToken
@@ -255,6 +258,29 @@ def test_cores_chat_engine_goes_on_in_one_conversation(serve: Serve, way: str) -
     assert [sent["query"] for sent in served.sent][1:] == ["two", "three"]
     home = conversation_of(memory.get_all())
     assert [sent.get("conversation_id") or "" for sent in served.sent] == ["", home, home]
+
+
+class Copies(SimpleChatStore):
+    """Gives out copies, as databases do."""
+
+    def get_messages(self, key: str) -> list[ChatMessage]:
+        return [message.model_copy(deep=True) for message in super().get_messages(key)]
+
+
+@pytest.mark.parametrize("mode", ["auto", "stateful"])
+@pytest.mark.anyio
+async def test_an_agent_workflow_with_a_state_goes_on(serve: Serve, mode: str) -> None:
+    """Check 18: core puts the state around the question of the first step alone, and memories keep the question."""
+    call = '<tool_calls>\n{"name": "add", "arguments": {"a": 1, "b": 2}}\n</tool_calls>'
+    served = serve(lambda turn: [Text(call if "Current state:" in turn.query else "3.")])
+    memory = ChatMemoryBuffer.from_defaults(chat_store=Copies())
+    for question in ("one", "two"):
+        add = FunctionTool.from_defaults(lambda a, b: a + b, name="add", description="Adds.")
+        agent = FunctionAgent(name="adder", tools=[add], llm=served.llm(conversation=mode, tool_calling="prompt"))
+        assert str(await AgentWorkflow([agent], initial_state={"n": 1}).run(question, memory=memory)) == "3."
+    assert served.sent[2]["query"].endswith("Current state:\n{'n': 1}\n\nCurrent message:\ntwo\n")
+    home = conversation_of(memory.get_all())
+    assert [sent.get("conversation_id") or "" for sent in served.sent] == ["", home, home, home]
 
 
 def test_whoever_names_a_conversation_knows_what_was_said_there(serve: Serve) -> None:
