@@ -14,6 +14,7 @@ from typing_extensions import Self, override
 from dify_integrations import InvalidArgument
 from dify_integrations.bridge.fusion import children_of, merged
 from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, retrieval_model
+from dify_integrations.bridge.knowing import Known
 from dify_integrations.bridge.searching import OnDatasetError, Searcher
 from dify_integrations.models.datasets import Dataset
 from dify_integrations.models.retrieval import MetadataFilter
@@ -68,7 +69,7 @@ class DifyRetriever(Connection, BaseRetriever):
     on_long_query: OnLongQuery = Field(default="truncate", description="What to do with more than 250 characters.")
     on_dataset_error: OnDatasetError = Field(default="raise", description="When one of several fails.")
 
-    _saved: dict[str, Dataset | None] = PrivateAttr(default_factory=dict)
+    _saved: Known[Dataset | None] = PrivateAttr(default_factory=Known)
 
     @model_validator(mode="after")
     def _one_or_several(self) -> Self:

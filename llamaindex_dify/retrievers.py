@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +12,8 @@ from llama_index.core.schema import NodeWithScore, QueryBundle
 from dify_integrations.bridge.clients import Clients
 from dify_integrations.bridge.flows import Call, Flow, adriven, driven
 from dify_integrations.bridge.fusion import children_of, merged
-from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, retrieval_model
+from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, is_cut, retrieval_model
+from dify_integrations.bridge.knowing import THREADS, Known, this_loop
 from dify_integrations.bridge.searching import OnDatasetError, Searcher
 from dify_integrations.errors import DifyError, InvalidArgument
 from dify_integrations.settings import Timeouts
@@ -70,7 +71,7 @@ class DifyRetriever(Copied, BaseRetriever):
             `metadata["parent_content"]` for `MetadataReplacementPostProcessor`.
         include_images: Give the images of a passage behind it, as `ImageNode`s whose addresses expire.
         on_long_query: What to do with more than 250 characters: `truncate` with a warning, `error`, or `split` into
-            several queries.
+            several queries, of at most 16 times 250 characters; what is behind is cut with a warning.
         on_dataset_error: When one of several knowledge bases cannot be asked: `raise`, or `skip` it with a warning.
         timeout: Seconds to wait for an answer, or `Timeouts`.
         max_retries: How often a search is sent again.
@@ -127,7 +128,8 @@ class DifyRetriever(Copied, BaseRetriever):
         self._include_images = include_images
         self._on_long_query: OnLongQuery = on_long_query
         self._on_dataset_error: OnDatasetError = on_dataset_error
-        self._saved: dict[str, Dataset | None] = {}
+        self._saved: Known[Dataset | None] = Known()
+        self._checked: Known[SearchOptions] = Known()
         self._clients = Clients(
             client,
             async_client,
@@ -144,12 +146,12 @@ class DifyRetriever(Copied, BaseRetriever):
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         queries = self._queries(query_bundle)
-        options = driven(self._options(), self._clients.sync.datasets)
+        options = driven(self._options(THREADS), self._clients.sync.datasets)
         return self._nodes(self._searcher.search(queries, options))
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         queries = self._queries(query_bundle)
-        options = await adriven(self._options(), self._clients.asynchronous.datasets)
+        options = await adriven(self._options(this_loop()), self._clients.asynchronous.datasets)
         return self._nodes(await self._searcher.asearch(queries, options))
 
     # -- what both ways share
@@ -161,22 +163,23 @@ class DifyRetriever(Copied, BaseRetriever):
     def _queries(self, query_bundle: QueryBundle) -> list[str]:
         asked = query_bundle.query_str
         queries = fit_query(asked, self._on_long_query)
-        if self._on_long_query == "truncate" and len(queries[0]) < len(" ".join(asked.split())):
-            dispatcher.event(DifyQueryTruncatedEvent(query=asked, sent=queries[0]))
+        if is_cut(asked, queries):
+            dispatcher.event(DifyQueryTruncatedEvent(query=asked, sent=" ".join(queries)))
         return queries
 
-    def _options(self) -> Flow[SearchOptions]:
+    def _options(self, here: Hashable) -> Flow[SearchOptions]:
         """What is asked for, its filters compared with the fields there are if that is wanted: once."""
-        unchecked = self._unchecked  # another query may be here at the same time
-        if unchecked is not None:
-            bases = yield from self._fields()
-            types: dict[str, FieldType] = {**known_types(bases), **self._field_types}
-            condition = as_dify(unchecked, types)
-            if condition is not None:
-                refuse_unknown(condition, types)
-            self._wanted = replace(self._wanted, metadata_filter=condition)
-            self._unchecked = None
-        return self._wanted
+        if self._unchecked is None:
+            return self._wanted
+        return (yield from self._checked.learning("filters", self._checking, here))
+
+    def _checking(self) -> Flow[SearchOptions]:
+        bases = yield from self._fields()
+        types: dict[str, FieldType] = {**known_types(bases), **self._field_types}
+        condition = as_dify(self._unchecked, types)
+        if condition is not None:
+            refuse_unknown(condition, types)
+        return replace(self._wanted, metadata_filter=condition)
 
     def _fields(self) -> Flow[list[MetadataFields]]:
         """The fields of all knowledge bases, but for those that may be left out."""

@@ -1,7 +1,7 @@
 """Several calls to a server as one straight line, written once for both kinds of client.
 
 A flow is a generator. It yields what to do with a client and is sent what came of it; a failure is thrown into it. Calls of
-which none waits for another are yielded together, as a tuple, and made at once. So the order of calls, and what follows from
+which none waits for another are yielded together, as a tuple, and made at once, a few at a time. So the order of calls, and what follows from
 their answers, stands in one place.
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import anyio
 
@@ -19,6 +19,8 @@ from .._sync.paging import Pages
 from ..errors import DifyError
 
 T = TypeVar("T")
+AT_ONCE: Final = 4
+"""Calls of one tuple that are under way together; the others wait."""
 Call: TypeAlias = Callable[[Any], Any]
 """Asks something of the `datasets` of a `Dify` or an `AsyncDify`. A lazy list is read to its end."""
 Flow: TypeAlias = Generator["Call | tuple[Call, ...]", Any, T]
@@ -70,19 +72,24 @@ async def _aanswered(answer: Awaitable[Any] | AsyncPages[Any]) -> Any:
 
 
 def _together(calls: tuple[Call, ...], datasets: Any) -> list[Any]:
-    with ThreadPoolExecutor(len(calls)) as threads:
+    with ThreadPoolExecutor(min(len(calls), AT_ONCE)) as threads:
         # A context of its own for each thread: who is asking, and below which span, goes along.
         asked = [threads.submit(copy_context().run, _answered, call, datasets) for call in calls]
-        return [answer.result() for answer in asked]
+        try:
+            return [answer.result() for answer in asked]
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)  # after a failure the others need not begin
 
 
 async def _atogether(calls: tuple[Call, ...], datasets: Any) -> list[Any]:
     answers: dict[Call, Any] = {}
     errors: list[DifyError] = []
+    limit = anyio.Semaphore(AT_ONCE)
 
     async def ask(call: Call) -> None:
         try:
-            answers[call] = await _aanswered(call(datasets))
+            async with limit:
+                answers[call] = await _aanswered(call(datasets))
         except DifyError as error:  # kept, or it would come out inside an exception group
             errors.append(error)
             group.cancel_scope.cancel()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import NAMESPACE_URL, uuid5
 
 from ..errors import InvalidArgument
@@ -15,11 +15,15 @@ from ..models.retrieval import MetadataFilter, RerankingModel, RetrievalModel, W
 from ..operations.datasets import QUERY_LIMIT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..models.datasets import Dataset
     from ..models.retrieval import Record, Retrieval
 
 OnLongQuery = Literal["truncate", "error", "split"]
 """What to do with a query of more than 250 characters: cut it at a word with one warning, refuse it, or ask several."""
+MOST_PARTS: Final = 16
+"""Parts of a query that are asked; what is behind them is cut with a warning. Each of them costs an embedding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,9 @@ def fit_query(query: str, policy: OnLongQuery) -> list[str]:
 
     Raises:
         InvalidArgument: Empty, or too long and `policy` is `error`.
+
+    Warns:
+        UserWarning: Something of it is not asked.
     """
     text = " ".join(query.split())
     if not text:
@@ -119,10 +126,17 @@ def fit_query(query: str, policy: OnLongQuery) -> list[str]:
     if policy == "error":
         raise InvalidArgument(f"query has {len(text)} characters; Dify's retrieval takes at most {QUERY_LIMIT}")
     windows = _windows(text)
-    if policy == "split":
-        return windows
-    warnings.warn(f"query cut to {QUERY_LIMIT} characters, the most Dify's retrieval takes", stacklevel=3)
-    return windows[:1]
+    if policy == "truncate":
+        warnings.warn(f"query cut to {QUERY_LIMIT} characters, the most Dify's retrieval takes", stacklevel=3)
+        return windows[:1]
+    if len(windows) > MOST_PARTS:
+        warnings.warn(f"query cut to {MOST_PARTS} of its {len(windows)} parts of {QUERY_LIMIT} characters", stacklevel=3)
+    return windows[:MOST_PARTS]
+
+
+def is_cut(query: str, sent: Sequence[str]) -> bool:
+    """Whether `fit_query` left out words."""
+    return len("".join(query.split())) > len("".join("".join(sent).split()))
 
 
 def _windows(text: str) -> list[str]:
