@@ -128,8 +128,7 @@ class DifyRetriever(Copied, BaseRetriever):
         self._include_images = include_images
         self._on_long_query: OnLongQuery = on_long_query
         self._on_dataset_error: OnDatasetError = on_dataset_error
-        self._saved: Known[Dataset | None] = Known()
-        self._checked: Known[SearchOptions] = Known()
+        self._saved, self._checked = Known["Dataset | None"](), Known[SearchOptions]()
         self._clients = Clients(
             client,
             async_client,
