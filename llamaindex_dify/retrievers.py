@@ -87,6 +87,9 @@ class DifyRetriever(Copied, BaseRetriever):
         ```
     """
 
+    _saved: Known[Dataset | None]
+    _checked: Known[SearchOptions]
+
     def __init__(
         self,
         dataset_id: str | Sequence[str],
@@ -128,7 +131,7 @@ class DifyRetriever(Copied, BaseRetriever):
         self._include_images = include_images
         self._on_long_query: OnLongQuery = on_long_query
         self._on_dataset_error: OnDatasetError = on_dataset_error
-        self._saved, self._checked = Known["Dataset | None"](), Known[SearchOptions]()
+        self._saved, self._checked = Known(), Known()
         self._clients = Clients(
             client,
             async_client,
