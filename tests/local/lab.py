@@ -39,8 +39,8 @@ FEW_WORDS = (Text("A few "), Text("words."))
 PICTURE = File("http://127.0.0.1/cat.png")
 QUESTIONS = ("What is a follow-up?", "Can you give an example?", "What else?")
 # A recorded wait of seconds is shorter than a ping here as long as it was shorter than a ping there.
-PINGS = {"ping_interval_s": 0.1}
-SLOW_S = 0.16
+PINGS = {"ping_interval_s": 0.25}
+SLOW_S = 0.37  # one ping; far from two on a machine that does other things too
 
 
 def obey(text: str) -> Iterator[Say]:
