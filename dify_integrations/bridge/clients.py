@@ -21,11 +21,16 @@ RENEWING = threading.Lock()
 """Held while an object looks whether its clients still fit: of two made at once, one would be closed while a thread uses it."""
 
 
+class _Hold:
+    """On connections, by all who have them; they are closed when it is gone."""
+
+
 class Clients:
     """A sync and an async client with the same settings; what was not given is made when first used.
 
     Frameworks call one object both ways, users have at most one client at hand. Neither is pickled: a copy in another
-    process makes its own. A sync client made here is closed with this object, so keep this, not the client.
+    process makes its own. A sync client made here is closed with this object and those that have its connections, so keep one
+    of them, not the client.
 
     Args:
         client: A shared sync client.
@@ -39,6 +44,7 @@ class Clients:
         # Debuggers and crash reports look at attributes.
         self._options = hidden(options)
         self._lock = threading.Lock()
+        self._hold: _Hold | None = None
 
     @property
     def settings(self) -> Settings:
@@ -51,9 +57,10 @@ class Clients:
         with self._lock:
             if self._sync is None:
                 options = self._options if self._async is None else _arguments(self._async.settings)
-                self._sync = Dify(**options)
                 # Adapter objects are never closed; async connections end with their event loop.
-                weakref.finalize(self, self._sync.close)
+                self._hold = _Hold()
+                self._sync = Dify(**options)
+                weakref.finalize(self._hold, self._sync.close)
             return self._sync
 
     @property
@@ -71,7 +78,7 @@ class Clients:
         """These clients with other clocks, for one call; the connections are the same ones. `None` changes nothing."""
         if timeout is None:
             return self
-        return Clients(self.sync.with_options(timeout=timeout), self.asynchronous.with_options(timeout=timeout))
+        return self._lent(self.sync.with_options(timeout=timeout), self.asynchronous.with_options(timeout=timeout))
 
     def changed(self, **options: Any) -> Clients:
         """These clients with other keys, users, clocks or retries; the connections are the same ones. `None` changes nothing."""
@@ -81,7 +88,12 @@ class Clients:
         sync, asynchronous = self._sync, self._async
         if sync is None and asynchronous is None:
             sync = self.sync
-        return Clients(sync and sync.with_options(**options), asynchronous and asynchronous.with_options(**options))
+        return self._lent(sync and sync.with_options(**options), asynchronous and asynchronous.with_options(**options))
+
+    def _lent(self, sync: Dify | None, asynchronous: AsyncDify | None) -> Clients:
+        clients = Clients(sync, asynchronous)
+        clients._hold = self._hold
+        return clients
 
     def __deepcopy__(self, _: dict[int, Any]) -> Clients:
         return self

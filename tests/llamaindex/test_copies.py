@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import pickle
 from typing import Any
 
@@ -48,6 +49,19 @@ def test_a_changed_copy_of_an_llm_asks_the_new_server(library: Library) -> None:
         assert llm.complete("Hi").text and requests(elsewhere) == 3
     assert llm.model_copy(update={"user": "bob"}).clients is llm.clients
     assert llm.model_copy(update={"timeout": 7.0}).clients.settings.timeouts.read_s == 7.0
+
+
+def test_a_copy_outlives_what_it_was_made_of(library: Library) -> None:
+    """Check 4: their connections are the same ones, and stay open while one of them is there."""
+    given = AsyncDify(api_key=library.app.api_key, base_url=library.server.base_url, user="ada")
+    llm = DifyChatLLM(async_client=given)
+    assert llm.complete("Hi").text  # by a client that was made for it
+    changed, clocked = llm.model_copy(update={"max_retries": 5}), llm.clients.timed(7.0)
+    del llm
+    gc.collect()
+    assert changed.complete("Hi").text
+    assert clocked.sync.app.info().name == library.app.name
+    asyncio.run(given.aclose())
 
 
 @pytest.mark.parametrize("kind", [DifyChatLLM, DifyCompletionLLM])
