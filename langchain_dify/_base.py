@@ -85,7 +85,7 @@ class Connection(BaseModel):
 
     def _made(self) -> Clients:
         told = {name: getattr(self, name) for name in _OPTIONS}
-        options = {name: value for name, value in told.items() if value is not None and not callable(value)}
+        options = {name: value for name, value in told.items() if not callable(value)}
         return clients_of(self.client, self.async_client, base_url=self.base_url, **options)
 
     @property

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 from langchain_core.callbacks import AsyncCallbackManagerForToolRun, CallbackManagerForToolRun
 from langchain_core.runnables import RunnableConfig
 from langchain_core.tools import ArgsSchema, BaseTool
-from pydantic import BaseModel, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 from typing_extensions import Self, override
 
 from dify_integrations import (
@@ -19,14 +19,15 @@ from dify_integrations import (
     AsyncRun,
     ConversationNotFound,
     Dify,
-    InvalidArgument,
     ProviderError,
     Run,
     RunError,
     RunResult,
 )
+from dify_integrations.bridge.app_tools import description_of
 from dify_integrations.bridge.conversation import Threads
 from dify_integrations.bridge.outputs import output_text, told_text
+from dify_integrations.bridge.own_schema import REST, AnyInputs, AnyQuestion
 from dify_integrations.bridge.record import run_record
 from dify_integrations.bridge.tool_schema import QUERY, ArgumentSchema, argument_schema, form_of, pinned_inputs, tool_name
 from dify_integrations.models.apps import AppInfo, AppParameters
@@ -37,19 +38,6 @@ from ._pausing import AsyncPausingCall, OnPause, SyncPausingCall
 from ._progress import progress_of
 from ._tracing import afollow, follow
 from .errors import as_tool_error
-
-
-class AnyInputs(BaseModel):
-    """The app's variables, when no schema of them is given."""
-
-    inputs: dict[str, Any] = Field(default_factory=dict, description="The app's variables by name.")
-
-
-class AnyQuestion(BaseModel):
-    """What a chat app is asked, when no schema of its variables is given. The question comes first: a text alone is it."""
-
-    query: str = Field(description="What to ask or tell the app")
-    inputs: dict[str, Any] = Field(default_factory=dict, description="The app's variables by name.")
 
 
 class AppTool(Connection, BaseTool):
@@ -105,9 +93,7 @@ class AppTool(Connection, BaseTool):
         """This tool with the name, the description and the arguments that the app tells."""
         require_mode(info, self._takes, self)
         self.name = name or tool_name(info.name)
-        self.description = description or info.description or ""
-        if not self.description.strip():
-            raise InvalidArgument(f"the app {info.name!r} has no description: pass description=… so that a model can choose it")
+        self.description = description_of(info, description)
         form = form_of(parameters)
         self.inputs = pinned_inputs(form, self.inputs)
         self._schema = argument_schema(self.name, form, query=self._asks, fixed=tuple(self.inputs))
@@ -196,7 +182,7 @@ class AppTool(Connection, BaseTool):
         if self._schema is not None:
             arguments = self._schema.inputs_of(arguments)
         elif self.args_schema in (AnyInputs, AnyQuestion):
-            arguments = {**(arguments.pop("inputs", None) or {}), **arguments}
+            arguments = {**(arguments.pop(REST, None) or {}), **arguments}
         return {**arguments, **self.inputs}
 
     def _ending(self, _: Run | AsyncRun, /, *__: Any) -> AbstractContextManager[None]:

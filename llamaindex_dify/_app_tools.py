@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from llama_index.core.tools import FunctionTool, ToolMetadata, ToolOutput
 
+from dify_integrations.bridge.app_tools import clients_of, description_of
+from dify_integrations.bridge.arguments import user_text
 from dify_integrations.bridge.clients import Clients
 from dify_integrations.bridge.outputs import told_text
+from dify_integrations.bridge.own_schema import own_schema
 from dify_integrations.bridge.record import run_record
 from dify_integrations.bridge.tool_schema import ArgumentSchema, argument_schema, form_of, pinned_inputs, tool_name
 from dify_integrations.errors import ConversationNotFound, DifyError, InvalidArgument
-from dify_integrations.settings import Timeouts
 
 from ._pausing import PausingCall
 from ._reporting import Reporter, StreamedEvents, chosen_events
@@ -26,7 +28,7 @@ from ._tracing import StepTracer
 from .errors import DifyPausedError
 
 if TYPE_CHECKING:
-    from llama_index.core.bridge.pydantic import SecretStr
+    from llama_index.core.bridge.pydantic import BaseModel, SecretStr
     from llama_index.core.workflow import Context
     from typing_extensions import Self
 
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from dify_integrations.bridge.app_tools import AppPlan
     from dify_integrations.models.apps import AppInfo, AppParameters
     from dify_integrations.runs.result import RunResult
+    from dify_integrations.settings import Timeouts
+
+    from ._base import UserName
 
 DESCRIPTION_LIMIT = 1024
 """Characters of a description; OpenAI refuses more."""
@@ -55,7 +60,7 @@ class AppTool(FunctionTool):
         *,
         name: str,
         description: str,
-        schema: ArgumentSchema | None = None,
+        schema: ArgumentSchema | type[BaseModel] | None = None,
         async_client: AsyncDify | None = None,
         partial_params: Mapping[str, Any] | None = None,
         return_direct: bool = False,
@@ -68,17 +73,25 @@ class AppTool(FunctionTool):
         async_callback: Callable[..., Any] | None = None,
         api_key: str | SecretStr | None = None,
         base_url: str | None = None,
-        user: str | None = None,
+        user: UserName | None = None,
+        workflow_id: str | None = None,
         timeout: float | Timeouts | None = None,
-        max_retries: int = 2,
+        max_retries: int | None = None,
     ) -> None:
-        self._clients = _clients(
-            client, async_client, api_key=api_key, base_url=base_url, user=user, timeout=timeout, max_retries=max_retries
+        self._clients = Clients.of(
+            client,
+            async_client,
+            api_key=api_key,
+            base_url=base_url,
+            user=None if callable(user) else user,
+            timeout=timeout,
+            max_retries=max_retries,
         )
-        self._schema = schema or argument_schema(name, (), query=self._asks)
+        self._schema = schema if isinstance(schema, ArgumentSchema) else own_schema(schema, query=self._asks)
         if shown := set(partial_params or ()) & set(self._schema.names.values()):
             raise InvalidArgument(f"{', '.join(sorted(shown))} cannot be both pinned and an argument: make the schema with fixed=…")
         self._user = user
+        self._workflow_id = workflow_id
         self._return_files = return_files
         self._ask = ask
         self._on_pause: OnPause = on_pause
@@ -152,7 +165,7 @@ class AppTool(FunctionTool):
         form = form_of(parameters)
         pinned = pinned_inputs(form, options.get("partial_params") or {})
         schema = argument_schema(chosen, form, query=cls._asks, fixed=tuple(pinned))
-        about = description or info.description or f"Asks the Dify app {info.name!r}."
+        about = description_of(info, description)
         tool = cls(name=chosen, description=about, schema=schema, **{**options, "partial_params": pinned})
         tool._clients = clients
         return tool
@@ -189,7 +202,7 @@ class AppTool(FunctionTool):
         """The request of a call that begins in this workflow."""
         return request
 
-    async def _leave(self, context: Context[Any] | None, conversation_id: str) -> None:
+    async def _leave(self, context: Context[Any] | None, user: str | None, conversation_id: str) -> None:
         """The call is over."""
 
     def call(self, *args: Any, **kwargs: Any) -> ToolOutput:
@@ -230,7 +243,7 @@ class AppTool(FunctionTool):
         """One run, however often the step around it is run again."""
         client, context, name = self._clients.asynchronous, running_context(), self.metadata.get_name()
         report = Reporter(name, self._events, repeats_text=self._asks)
-        conversation_id = ""
+        conversation_id, user = "", self._asker()
 
         async def follow(run: AsyncRun) -> RunResult:
             with StepTracer(self._payloads).of(run) as see:
@@ -242,7 +255,7 @@ class AppTool(FunctionTool):
 
         async def begin() -> RunResult:
             nonlocal conversation_id
-            request = await self._enter(self._request(arguments), context)
+            request = await self._enter({**self._request(arguments), "user": user}, context)
             conversation_id = request.get("conversation_id", "")
             return await follow(self._start(client, request))
 
@@ -254,7 +267,7 @@ class AppTool(FunctionTool):
                     client,
                     context,
                     key=call_key(name, arguments),
-                    user=client.settings.user_for(self._user),
+                    user=client.settings.user_for(user),
                     about={"tool_name": name, "tool_id": tool_call_id()},
                     begin=begin,
                     follow=follow,
@@ -264,12 +277,12 @@ class AppTool(FunctionTool):
         except ConversationNotFound:
             raise  # deleted meanwhile; the next call begins another
         except asyncio.CancelledError:
-            await self._leave(context, conversation_id)
+            await self._leave(context, user, conversation_id)
             raise
         except DifyError as error:
-            await self._leave(context, error.partial.conversation_id if error.partial else conversation_id)
+            await self._leave(context, user, error.partial.conversation_id if error.partial else conversation_id)
             raise
-        await self._leave(context, str(told["record"].get("conversation_id", "")))
+        await self._leave(context, user, str(told["record"].get("conversation_id", "")))
         return told
 
     def _arguments(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -284,7 +297,12 @@ class AppTool(FunctionTool):
 
     def _request(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The arguments of the client's method."""
-        return {"inputs": {**self._schema.inputs_of(arguments), **self.partial_params}, "user": self._user}
+        inputs = {**self._schema.inputs_of(arguments), **self.partial_params}
+        return {"inputs": inputs, "user": self._asker(), "workflow_id": self._workflow_id}
+
+    def _asker(self) -> str | None:
+        """The end user of a call that begins."""
+        return user_text(self._user()) if callable(self._user) else self._user
 
     # -- what a call gives
 
@@ -323,16 +341,3 @@ class AppTool(FunctionTool):
                 for name, field in fields
             ]
         )
-
-
-def clients_of(fields: Mapping[str, Any]) -> Clients:
-    """The connections of a tool with these fields."""
-    known = ("client", "async_client", "api_key", "base_url", "user", "timeout", "max_retries")
-    return _clients(**{name: value for name, value in fields.items() if name in known})
-
-
-def _clients(
-    client: Dify | None = None, async_client: AsyncDify | None = None, *, timeout: float | Timeouts | None = None, **options: Any
-) -> Clients:
-    clocks = Timeouts() if timeout is None else timeout
-    return Clients(client, async_client, timeout=clocks, **options)

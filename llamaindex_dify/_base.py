@@ -11,7 +11,7 @@ from llama_index.core.base.llms.types import LLMMetadata
 from llama_index.core.bridge.pydantic import Field, PrivateAttr, SecretStr, field_serializer
 from typing_extensions import Self
 
-from dify_integrations.bridge.clients import RENEWING, Clients, Connected, app_fingerprint, hidden, refuse_address
+from dify_integrations.bridge.clients import RENEWING, Clients, Connected, app_fingerprint, clients_of, hidden, refuse_address
 from dify_integrations.bridge.conversation import ConversationMode, OnFork, Tips
 from dify_integrations.errors import InvalidArgument
 from dify_integrations.settings import Timeouts
@@ -57,7 +57,7 @@ class DifyApp(PromptedFunctionCalling):
     timeout: float | Timeouts | None = Field(
         default=None, description="Seconds without a sign of life, or `Timeouts`; None is Dify's default."
     )
-    max_retries: int = Field(default=2, ge=0, description="For calls that surely did not start.")
+    max_retries: int | None = Field(default=None, ge=0, description="For calls that surely did not start; None is 2.")
 
     _endpoint: ClassVar[str] = ""
     _connected: Connected = PrivateAttr()
@@ -73,7 +73,7 @@ class DifyApp(PromptedFunctionCalling):
         if self.conversation == "stateless" and self.conversation_id:
             raise InvalidArgument('conversation="stateless" continues no conversation_id; leave one of the two out')
         self._given = client is not None or async_client is not None
-        clients = Clients(client, async_client) if self._given else self._connect()
+        clients = self._connect(client, async_client)
         settings = clients.settings  # a wrong address is told here, not at the first call
         if self._given:
             self.api_key = SecretStr(settings.api_key.reveal()) if settings.api_key else None
@@ -96,13 +96,15 @@ class DifyApp(PromptedFunctionCalling):
         named = self._has_name and self.user is not None  # every call says its user; without one the clients' would count
         return {**{name: getattr(self, name) for name in _OF_CLIENTS}, "named": named}
 
-    def _connect(self) -> Clients:
-        self._has_name = isinstance(self.user, str)
-        return Clients(
+    def _connect(self, client: Dify | None = None, async_client: AsyncDify | None = None) -> Clients:
+        self._has_name = isinstance(self.user, str) and not self._given
+        return clients_of(
+            client,
+            async_client,
             api_key=self.api_key,
             base_url=self.base_url,
-            user=None if callable(self.user) else self.user,
-            timeout=Timeouts() if self.timeout is None else self.timeout,
+            user=self.user if self._has_name else None,
+            timeout=self.timeout,
             max_retries=self.max_retries,
         )
 

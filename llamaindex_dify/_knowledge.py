@@ -31,9 +31,14 @@ class KnowledgeComponent(NeverPickled, BaseComponent):
     )
     base_url: str | None = Field(default=None, description="Address with `/v1`, or `DIFY_BASE_URL`.")
     timeout: float | Timeouts | None = Field(default=None, description="Seconds to wait for an answer, or `Timeouts`.")
-    max_retries: int = Field(default=2, ge=0, description="How often a request that surely did not start is sent again.")
+    max_retries: int | None = Field(
+        default=None, ge=0, description="How often a request that surely did not start is sent again; `None` is twice."
+    )
 
     _connected: Connected = PrivateAttr()
+
+    def __init__(self, dataset_id: str, **fields: Any) -> None:
+        super().__init__(**{"dataset_id": dataset_id, **fields})
 
     @field_validator("dataset_api_key")
     @classmethod
@@ -57,17 +62,13 @@ class KnowledgeComponent(NeverPickled, BaseComponent):
         return {name: getattr(self, name) for name in _OF_CLIENTS}
 
     def _connect(self) -> Clients:
-        given = self.client is not None or self.async_client is not None
-        timeout = Timeouts() if self.timeout is None and not given else self.timeout
-        # A number that nobody chose does not change a client that was given.
-        retries = None if given and "max_retries" not in self.model_fields_set else self.max_retries
         return clients_of(
             self.client,
             self.async_client,
             dataset_api_key=self.dataset_api_key,
             base_url=self.base_url,
-            timeout=timeout,
-            max_retries=retries,
+            timeout=self.timeout,
+            max_retries=self.max_retries,
         )
 
     @override

@@ -13,7 +13,7 @@ from llama_index.core.schema import BaseNode, Document, TransformComponent
 from llama_index.core.storage.docstore.types import RefDocInfo
 from typing_extensions import Self, override
 
-from dify_integrations.bridge.clients import Clients
+from dify_integrations.bridge.clients import clients_of
 from dify_integrations.bridge.indexing import Entry, refuse_taken
 from dify_integrations.bridge.storing import Store
 from dify_integrations.errors import InvalidArgument
@@ -95,7 +95,7 @@ class DifyKnowledgeIndex(Copied, BaseManagedIndex):
         indexing_timeout_s: float | None = 600.0,
         indexing_poll_s: float = 1.0,
         timeout: float | Timeouts | None = None,
-        max_retries: int = 2,
+        max_retries: int | None = None,
         callback_manager: CallbackManager | None = None,
     ) -> None:
         if not dataset_id or not isinstance(dataset_id, str):
@@ -104,12 +104,12 @@ class DifyKnowledgeIndex(Copied, BaseManagedIndex):
         super().__init__(
             index_struct=IndexDict(summary=dataset_id), callback_manager=callback_manager, transformations=[_Untouched()]
         )
-        clients = Clients(
+        clients = clients_of(
             client,
             async_client,
             dataset_api_key=dataset_api_key,
             base_url=base_url,
-            timeout=Timeouts() if timeout is None else timeout,
+            timeout=timeout,
             max_retries=max_retries,
         )
         self._wait = wait

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from llama_index.core.bridge.pydantic import Field, field_validator, model_validator
+from llama_index.core.bridge.pydantic import Field, SecretStr, field_validator, model_validator
 from llama_index.core.schema import BaseNode, TransformComponent
 from typing_extensions import Self, override
 
+from dify_integrations import AsyncDify, Dify
 from dify_integrations.bridge.indexing import refuse_taken, refuse_unfit
 from dify_integrations.bridge.storing import Store
 from dify_integrations.models.datasets import DocForm, IndexingTechnique
 from dify_integrations.models.indexing import ProcessRule
+from dify_integrations.settings import Timeouts
 
 from ._knowledge import KnowledgeComponent
 from ._mapping import entries_of
@@ -36,7 +38,7 @@ class DifyKnowledgeSink(KnowledgeComponent, TransformComponent):
 
     Examples:
         ```python
-        sink = DifyKnowledgeSink(dataset_id="my-dataset-id", dataset_api_key="dataset-…")
+        sink = DifyKnowledgeSink("my-dataset-id", dataset_api_key="dataset-…")
         pipeline = IngestionPipeline(transformations=[SentenceSplitter(), sink], disable_cache=True)
         pipeline.run(documents=documents)
         ```
@@ -51,6 +53,43 @@ class DifyKnowledgeSink(KnowledgeComponent, TransformComponent):
     wait: bool = Field(default=True, description="Whether to wait until the documents can be found.")
     indexing_timeout_s: float | None = Field(default=600.0, description="Seconds that one run waits at most.")
     indexing_poll_s: float = Field(default=1.0, description="Seconds between the first two looks; later ones are rarer.")
+
+    def __init__(
+        self,
+        dataset_id: str,
+        *,
+        client: Dify | None = None,
+        async_client: AsyncDify | None = None,
+        dataset_api_key: str | SecretStr | None = None,
+        base_url: str | None = None,
+        metadata_fields: Sequence[str] = (),
+        process_rule: ProcessRule | None = None,
+        doc_form: DocForm | None = None,
+        indexing_technique: IndexingTechnique | None = None,
+        wait: bool = True,
+        indexing_timeout_s: float | None = 600.0,
+        indexing_poll_s: float = 1.0,
+        timeout: float | Timeouts | None = None,
+        max_retries: int | None = None,
+        **fields: Any,
+    ) -> None:
+        super().__init__(
+            dataset_id=dataset_id,
+            client=client,
+            async_client=async_client,
+            dataset_api_key=dataset_api_key,
+            base_url=base_url,
+            metadata_fields=list(metadata_fields),
+            process_rule=process_rule,
+            doc_form=doc_form,
+            indexing_technique=indexing_technique,
+            wait=wait,
+            indexing_timeout_s=indexing_timeout_s,
+            indexing_poll_s=indexing_poll_s,
+            timeout=timeout,
+            max_retries=max_retries,
+            **fields,
+        )
 
     @field_validator("metadata_fields")
     @classmethod

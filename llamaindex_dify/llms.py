@@ -32,7 +32,7 @@ class DifyChatLLM(DifyLLM):
     token counts are in `response.raw["usage"]`.
 
     Args:
-        client: A shared `Dify`; its settings then stand for `api_key`, `base_url`, `timeout` and `max_retries`.
+        client: A shared `Dify`; settings given beside it change a copy that shares its connections.
         async_client: A shared `AsyncDify`.
         api_key: App key (`app-…`), or `DIFY_API_KEY`.
         base_url: Address with `/v1`, or `DIFY_BASE_URL`.
@@ -101,7 +101,7 @@ class DifyChatLLM(DifyLLM):
         context_window: int = 32_768,
         num_output: int = 1_024,
         timeout: float | Timeouts | None = None,
-        max_retries: int = 2,
+        max_retries: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -195,7 +195,7 @@ class DifyCompletionLLM(DifyLLM):
         context_window: int = 32_768,
         num_output: int = 1_024,
         timeout: float | Timeouts | None = None,
-        max_retries: int = 2,
+        max_retries: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(

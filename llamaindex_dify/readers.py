@@ -6,16 +6,18 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
 
-from llama_index.core.bridge.pydantic import Field, ValidationError
+from llama_index.core.bridge.pydantic import Field, SecretStr, ValidationError
 from llama_index.core.readers.base import BasePydanticReader
 from llama_index.core.schema import Document
 from typing_extensions import Self, override
 
+from dify_integrations import AsyncDify, Dify
 from dify_integrations.bridge.stored import LoadMode, Wanted, aread, read
 from dify_integrations.errors import InvalidArgument
 from dify_integrations.models.documents import DisplayStatus
 from dify_integrations.models.documents import Document as Kept
 from dify_integrations.models.segments import Segment
+from dify_integrations.settings import Timeouts
 
 from ._knowledge import KnowledgeComponent
 from ._mapping import segment_document, whole_document
@@ -40,7 +42,7 @@ class DifyReader(KnowledgeComponent, BasePydanticReader):
 
     Examples:
         ```python
-        reader = DifyReader(dataset_id="my-dataset-id", dataset_api_key="dataset-…")
+        reader = DifyReader("my-dataset-id", dataset_api_key="dataset-…")
         documents = reader.load_data(metadata={"category": "policy"})
         ```
     """
@@ -51,6 +53,39 @@ class DifyReader(KnowledgeComponent, BasePydanticReader):
     keyword: str | None = Field(default=None, description="Only documents with it in their name.")
     status: DisplayStatus | None = Field(default="available", description="Only documents in this state; `None` for all.")
     metadata: dict[str, Any] = Field(default_factory=dict, description="Only documents whose metadata has these values.")
+
+    def __init__(
+        self,
+        dataset_id: str,
+        *,
+        client: Dify | None = None,
+        async_client: AsyncDify | None = None,
+        dataset_api_key: str | SecretStr | None = None,
+        base_url: str | None = None,
+        mode: LoadMode = "documents",
+        document_ids: list[str] | None = None,
+        keyword: str | None = None,
+        status: DisplayStatus | None = "available",
+        metadata: dict[str, Any] | None = None,
+        timeout: float | Timeouts | None = None,
+        max_retries: int | None = None,
+        **fields: Any,
+    ) -> None:
+        super().__init__(
+            dataset_id=dataset_id,
+            client=client,
+            async_client=async_client,
+            dataset_api_key=dataset_api_key,
+            base_url=base_url,
+            mode=mode,
+            document_ids=document_ids,
+            keyword=keyword,
+            status=status,
+            metadata=metadata or {},
+            timeout=timeout,
+            max_retries=max_retries,
+            **fields,
+        )
 
     @classmethod
     @override

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
-from dify_integrations.bridge.clients import Clients
+from dify_integrations.bridge.clients import clients_of
 from dify_integrations.bridge.flows import Call, Flow, adriven, driven
 from dify_integrations.bridge.fusion import children_of, merged
 from dify_integrations.bridge.hits import Hit, OnLongQuery, SearchOptions, fit_query, is_cut, retrieval_model
@@ -112,7 +112,7 @@ class DifyRetriever(Copied, BaseRetriever):
         on_long_query: OnLongQuery = "truncate",
         on_dataset_error: OnDatasetError = "raise",
         timeout: float | Timeouts | None = None,
-        max_retries: int = 2,
+        max_retries: int | None = None,
         callback_manager: CallbackManager | None = None,
         object_map: dict[str, object] | None = None,
         objects: list[IndexNode] | None = None,
@@ -132,12 +132,12 @@ class DifyRetriever(Copied, BaseRetriever):
         self._on_long_query: OnLongQuery = on_long_query
         self._on_dataset_error: OnDatasetError = on_dataset_error
         self._saved, self._checked = Known(), Known()
-        self._clients = Clients(
+        self._clients = clients_of(
             client,
             async_client,
             dataset_api_key=dataset_api_key,
             base_url=base_url,
-            timeout=Timeouts() if timeout is None else timeout,
+            timeout=timeout,
             max_retries=max_retries,
         )
 

@@ -10,10 +10,10 @@ from llama_index.core.schema import MetadataMode
 from llama_index.core.tools import FunctionTool
 from llama_index.core.tools.tool_spec.base import BaseToolSpec
 
-from dify_integrations.bridge.app_tools import AppGiven, AppPlan, named
+from dify_integrations.bridge.app_tools import AppGiven, AppPlan, clients_of, named
 from dify_integrations.errors import InvalidArgument
 
-from ._app_tools import AppTool, clients_of
+from ._app_tools import AppTool
 from .retrievers import DifyRetriever
 from .tools import DifyChatTool, DifyWorkflowTool
 

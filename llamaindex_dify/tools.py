@@ -35,7 +35,8 @@ class DifyWorkflowTool(AppTool):
         async_client: A shared `AsyncDify`.
         name: What the model calls the tool; `A-Za-z0-9_-`, at most 64.
         description: What the model is told, cut to 1024 characters.
-        schema: The arguments, from `dify_integrations.bridge.tool_schema.argument_schema`.
+        schema: The arguments: a pydantic model whose fields are the app's variables. Without one the model fills in all
+            variables as one object, `inputs`.
         output_key: Use this output only.
         partial_params: Variables that are always sent so and that the model does not see.
         return_direct: Whether the content is the agent's answer.
@@ -45,7 +46,9 @@ class DifyWorkflowTool(AppTool):
         stream_events: What the workflow or agent is told: some of `workflow`, `nodes`, `text`, `reasoning`, `thoughts`.
         trace_payloads: What tracers see of arguments, and of inputs and outputs of nodes: `none`, `truncated` or `full`.
         callback, async_callback: Called with `raw_output`; gives another output, another content, or `None`.
-        api_key, base_url, user, timeout, max_retries: Settings, when no client is given.
+        api_key, base_url, user, timeout, max_retries: Settings; beside a client they change a copy of it, but for `base_url`.
+            `user` may be a function that tells the end user at every call.
+        workflow_id: A published version of the app instead of the current one.
 
     Examples:
         ```python
@@ -104,16 +107,16 @@ class DifyChatTool(AppTool):
 
     async def _enter(self, request: dict[str, Any], context: Context[Any] | None) -> dict[str, Any]:
         kept = await self._conversations(context)
-        return {**request, "conversation_id": (await kept.pop(self._mine()) if kept else "") or ""}
+        return {**request, "conversation_id": (await kept.pop(self._mine(request["user"])) if kept else "") or ""}
 
-    async def _leave(self, context: Context[Any] | None, conversation_id: str) -> None:
+    async def _leave(self, context: Context[Any] | None, user: str | None, conversation_id: str) -> None:
         kept = await self._conversations(context)
         if kept is not None and conversation_id:
-            await kept.put(self._mine(), conversation_id)
+            await kept.put(self._mine(user), conversation_id)
 
-    def _mine(self) -> str:
+    def _mine(self, user: str | None) -> str:
         """Names this tool's conversation: agents of one `Context` may have tools of other apps or users by the same name."""
-        return f"{self.metadata.get_name()}:{app_fingerprint(self._clients.settings, self._user)}"
+        return f"{self.metadata.get_name()}:{app_fingerprint(self._clients.settings, user)}"
 
     async def _conversations(self, context: Context[Any] | None) -> Kept | None:
         if context is None or self._conversation == "new":

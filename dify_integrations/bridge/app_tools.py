@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from .._async.client import AsyncDify
 from .._sync.client import Dify
 from ..errors import InvalidArgument
+from .clients import Clients
 from .tool_schema import tool_name, unique_names
 
 if TYPE_CHECKING:
@@ -62,6 +63,29 @@ class AppPlan:
     def about(self) -> str:
         """What a model is told of the tool."""
         return self._description or self.info.description or f"Asks the Dify app {self.info.name!r}."
+
+
+def clients_of(fields: Mapping[str, Any]) -> Clients:
+    """The connections of a tool with these fields; a `user` that is told at every call is none of their settings."""
+    known = ("client", "async_client", "api_key", "base_url", "user", "timeout", "max_retries")
+    given = {name: value for name, value in fields.items() if name in known and not (name == "user" and callable(value))}
+    return Clients.of(given.pop("client", None), given.pop("async_client", None), **given)
+
+
+def description_of(info: AppInfo, given: str | None) -> str:
+    """What a model is told of a tool that was asked for alone; in a group, apps may go without.
+
+    Args:
+        info: What the app tells.
+        given: Instead of the app's.
+
+    Raises:
+        InvalidArgument: Nobody describes it.
+    """
+    about = given or info.description or ""
+    if not about.strip():
+        raise InvalidArgument(f"the app {info.name!r} has no description: pass description=… so that a model can choose it")
+    return about
 
 
 def named(plans: Sequence[AppPlan], taken: Sequence[str] = ()) -> list[tuple[AppPlan, str]]:

@@ -39,12 +39,17 @@ def type_for(field: FormField, *, optional: bool) -> Any:
 
 def default_for(field: FormField) -> Any:
     """The field's default in its own type; `None` when it has none or one that the server would refuse."""
-    if field.default in (None, "") or field.kind in _FILES:
+    if not has_default(field):
         return None
     try:
         return TypeAdapter(type_for(field, optional=False)).validate_python(field.default)
     except ValidationError:
         return None
+
+
+def has_default(field: FormField) -> bool:
+    """Whether the app's author gave it one, fitting or not."""
+    return field.default not in (None, "") and field.kind not in _FILES
 
 
 def schema_for(field: FormField) -> JsonObject:

@@ -132,14 +132,14 @@ class Connected:
         return self
 
 
-def clients_of(client: Dify | None, async_client: AsyncDify | None, *, base_url: str | None, **options: Any) -> Clients:
-    """Clients from fields: new ones, or those that were given, with what else the fields say.
+def clients_of(client: Dify | None, async_client: AsyncDify | None, *, base_url: str | None = None, **options: Any) -> Clients:
+    """Clients from fields: new ones, or those that were given, with what else the fields say; `None` says nothing.
 
     Raises:
         InvalidArgument: A client was given, and an address: its connections go to its own.
     """
     if client is None and async_client is None:
-        return Clients(base_url=base_url, **options)
+        return Clients(base_url=base_url, **{name: value for name, value in options.items() if value is not None})
     refuse_address(base_url)
     return Clients(client, async_client).changed(**options)
 

@@ -11,13 +11,13 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
 from ..errors import InvalidArgument
-from .argument_types import default_for, note_for, type_for
+from .argument_types import default_for, has_default, note_for, type_for
 from .form import FormField, form_of
 
 if TYPE_CHECKING:
@@ -50,11 +50,13 @@ class ArgumentSchema:
         model: Checks arguments; its JSON schema is what the calling model sees.
         names: Argument name to Dify variable, in the form's order; `query` stays itself.
         unoffered: Defaults of variables that are not offered, by variable.
+        rest: An argument whose value is variables by name; `""` without one.
     """
 
     model: type[BaseModel]
     names: Mapping[str, str]
-    unoffered: Mapping[str, Any]
+    unoffered: Mapping[str, Any] = field(default_factory=dict)
+    rest: str = ""
 
     def inputs_of(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """The `inputs` for Dify, by variable: checked, converted, defaults filled in, open optional ones left out.
@@ -69,7 +71,7 @@ class ArgumentSchema:
             values = self.model.model_validate(dict(arguments))
         except ValidationError as error:
             raise InvalidArgument("; ".join(self._reasons(error))) from error
-        inputs = dict(self.unoffered)
+        inputs = {**self.unoffered, **(getattr(values, self.rest) if self.rest else {})}
         for argument, variable in self.names.items():
             field = self.model.model_fields[argument]
             value = getattr(values, argument)
@@ -85,7 +87,7 @@ class ArgumentSchema:
         return {arguments.get(name, name): value for name, value in given.items()}
 
     def _reasons(self, error: ValidationError) -> list[str]:
-        others = f"no such argument; there are: {', '.join(self.names) or 'none'}"
+        others = f"no such argument; there are: {', '.join(self.model.model_fields) or 'none'}"
         return [
             f"argument {where!r}: {others if kind == 'extra_forbidden' else reason}" for where, kind, reason in _reasons_of(error)
         ]
@@ -182,7 +184,8 @@ def _reasons_of(error: ValidationError) -> Iterator[tuple[str, str, str]]:
 
 
 def _is_demanded(field: FormField) -> bool:
-    return field.required and default_for(field) is None
+    # A default that does not fit is no way to leave the field open: the server would take it and refuse the run.
+    return default_for(field) is None and (field.required or has_default(field))
 
 
 def _member(argument: str, field: FormField) -> tuple[Any, Any]:

@@ -36,7 +36,7 @@ TOURS = [
 
 async def ingest() -> None:
     dataset_id = os.environ["DIFY_DATASET_ID"]
-    sink = DifyKnowledgeSink(dataset_id=dataset_id, metadata_fields=["place"])
+    sink = DifyKnowledgeSink(dataset_id, metadata_fields=["place"])
     pipeline = IngestionPipeline(transformations=[MarkdownNodeParser(), sink], disable_cache=True)
     nodes = await pipeline.arun(documents=TOURS)
     print(f"{len(TOURS)} documents, {len(nodes)} chunks")

@@ -69,7 +69,7 @@ def serve() -> Iterator[Serve]:
     with ExitStack() as stack:
 
         def start(script: Script | None = None, mode: str = "chat", **options: Any) -> Served:
-            app = App("app", mode, script, **options)
+            app = App("app", mode, script, **{"description": "Does it.", **options})
             server = stack.enter_context(LocalDify([app]))
             return Served(server, app)
 

@@ -30,7 +30,7 @@ class Stage:
     """A server with an app that asks a person, and one that is an agent's brain."""
 
     def __init__(self, script: Any = review, *arguments: dict[str, Any], say: Any = None) -> None:
-        self.tool = App("editor", "workflow", script, inputs_form=TOPIC)
+        self.tool = App("editor", "workflow", script, inputs_form=TOPIC, description="Writes.")
         self.brain = App("brain", "chat", say or brain(*arguments))
         self.server = LocalDify([self.tool, self.brain])
 

@@ -166,7 +166,7 @@ def test_nothing_is_told_twice() -> None:
         async def ask(self, ev: StartEvent) -> StopEvent:
             return StopEvent(result=(await ev.tool.acall("Hi")).content)
 
-    app = App("flow", "advanced-chat", script)
+    app = App("flow", "advanced-chat", script, description="Helps.")
     with LocalDify([app]) as server:
         tool = DifyChatTool.from_app(
             api_key=app.api_key, base_url=server.base_url, user="ada", stream_events=["text", "nodes", "workflow"]

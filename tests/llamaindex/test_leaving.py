@@ -33,9 +33,9 @@ def server() -> Iterator[LocalDify]:
     silent: list[Say] = [Text("one "), Gate(never)]
     flow: list[Say] = [Node("start", "Start"), Text("one "), Gate(never), Outputs({"text": "one two"})]
     apps = [App(f"silent-{mode}", mode, lambda turn: silent) for mode in ("chat", "completion")]
-    apps += [App(f"silent-{mode}", mode, lambda turn: flow) for mode in ("workflow", "advanced-chat")]
+    apps += [App(f"silent-{mode}", mode, lambda turn: flow, description="Waits.") for mode in ("workflow", "advanced-chat")]
     apps += [App("good-chat", "chat", lambda turn: [Text("one two")]), App("brain", "chat", lambda turn: [CALL])]
-    apps.append(App("good-workflow", "workflow", lambda turn: [Outputs({"text": "one two"})]))
+    apps.append(App("good-workflow", "workflow", lambda turn: [Outputs({"text": "one two"})], description="Counts."))
     with LocalDify(apps) as running:
         yield running
         never.set()
