@@ -78,14 +78,9 @@ class AppTool(FunctionTool):
         timeout: float | Timeouts | None = None,
         max_retries: int | None = None,
     ) -> None:
+        named = None if callable(user) else user
         self._clients = Clients.of(
-            client,
-            async_client,
-            api_key=api_key,
-            base_url=base_url,
-            user=None if callable(user) else user,
-            timeout=timeout,
-            max_retries=max_retries,
+            client, async_client, api_key=api_key, base_url=base_url, user=named, timeout=timeout, max_retries=max_retries
         )
         self._schema = schema if isinstance(schema, ArgumentSchema) else own_schema(schema, query=self._asks)
         if shown := set(partial_params or ()) & set(self._schema.names.values()):
@@ -97,12 +92,7 @@ class AppTool(FunctionTool):
         self._on_pause: OnPause = on_pause
         self._events = chosen_events(stream_events)
         self._payloads: TracePayloads = checked_payloads(trace_payloads)
-        metadata = ToolMetadata(
-            name=tool_name(name),
-            description=description[:DESCRIPTION_LIMIT],
-            fn_schema=self._schema.model,
-            return_direct=return_direct,
-        )
+        metadata = self._shown(name, description, return_direct=return_direct)
         fn, async_fn = self._functions(metadata)
         super().__init__(
             fn=fn,
@@ -178,15 +168,16 @@ class AppTool(FunctionTool):
     def _described(self, metadata: ToolMetadata) -> Self:
         """The same tool under another name and description."""
         tool = copy.copy(self)
-        tool._metadata = ToolMetadata(
-            name=tool_name(metadata.name or self.metadata.get_name()),
-            description=metadata.description[:DESCRIPTION_LIMIT],
-            fn_schema=self._schema.model,
-            return_direct=metadata.return_direct,
-        )
+        name = metadata.name or self.metadata.get_name()
+        tool._metadata = self._shown(name, metadata.description, return_direct=metadata.return_direct)
         tool._fn, tool._async_fn = tool._functions(tool._metadata)
         tool._real_fn = tool._fn
         return tool
+
+    def _shown(self, name: str, description: str, *, return_direct: bool) -> ToolMetadata:
+        """What a model is told of the tool, fit for every provider."""
+        text = description[:DESCRIPTION_LIMIT]
+        return ToolMetadata(name=tool_name(name), description=text, fn_schema=self._schema.model, return_direct=return_direct)
 
     # -- calling
 
