@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from llama_index.core.tools import FunctionTool, ToolMetadata, ToolOutput
 
-from dify_integrations.bridge.app_tools import clients_of, description_of
+from dify_integrations.bridge.app_tools import description_of, tool_clients
 from dify_integrations.bridge.arguments import user_text
-from dify_integrations.bridge.clients import Clients
+from dify_integrations.bridge.clients import Clients, clients_of
 from dify_integrations.bridge.outputs import told_text
 from dify_integrations.bridge.own_schema import own_schema
 from dify_integrations.bridge.record import run_record
@@ -79,7 +79,7 @@ class AppTool(FunctionTool):
         max_retries: int | None = None,
     ) -> None:
         named = None if callable(user) else user
-        self._clients = Clients.of(
+        self._clients = clients_of(
             client, async_client, api_key=api_key, base_url=base_url, user=named, timeout=timeout, max_retries=max_retries
         )
         self._schema = schema if isinstance(schema, ArgumentSchema) else own_schema(schema, query=self._asks)
@@ -121,7 +121,7 @@ class AppTool(FunctionTool):
             InvalidArgument: The app is of another kind, or does not take a value of `partial_params`.
             AuthenticationError: Wrong key.
         """
-        clients = clients_of({"client": client, **options})
+        clients = tool_clients({"client": client, **options})
         app = clients.sync.app
         return cls._introduced(clients, app.info(), app.parameters(), name, description, options)
 
@@ -130,7 +130,7 @@ class AppTool(FunctionTool):
         cls, async_client: AsyncDify | None = None, *, name: str | None = None, description: str | None = None, **options: Any
     ) -> Self:
         """As `from_app`, without blocking; the first argument is an `AsyncDify`."""
-        clients = clients_of({"async_client": async_client, **options})
+        clients = tool_clients({"async_client": async_client, **options})
         app = clients.asynchronous.app
         return cls._introduced(clients, await app.info(), await app.parameters(), name, description, options)
 

@@ -10,7 +10,7 @@ from llama_index.core.schema import MetadataMode
 from llama_index.core.tools import FunctionTool
 from llama_index.core.tools.tool_spec.base import BaseToolSpec
 
-from dify_integrations.bridge.app_tools import AppGiven, AppPlan, clients_of, named
+from dify_integrations.bridge.app_tools import AppGiven, AppPlan, named, tool_clients
 from dify_integrations.errors import InvalidArgument
 
 from ._app_tools import AppTool
@@ -82,7 +82,7 @@ class DifyToolSpec(BaseToolSpec):
             APIError: An app cannot be asked.
         """
         plans = [AppPlan(app, shared) for app in apps]
-        connections = [clients_of(plan.fields) for plan in plans]
+        connections = [tool_clients(plan.fields) for plan in plans]
         for plan, clients in zip(plans, connections, strict=True):
             app = clients.sync.app
             plan.info, plan.parameters = app.info(), app.parameters()
@@ -101,7 +101,7 @@ class DifyToolSpec(BaseToolSpec):
     ) -> Self:
         """As `from_apps`, without blocking."""
         plans = [AppPlan(app, shared) for app in apps]
-        connections = [clients_of(plan.fields) for plan in plans]
+        connections = [tool_clients(plan.fields) for plan in plans]
         for plan, clients in zip(plans, connections, strict=True):
             app = clients.asynchronous.app
             plan.info, plan.parameters = await app.info(), await app.parameters()

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from .._async.client import AsyncDify
 from .._sync.client import Dify
 from ..errors import InvalidArgument
-from .clients import Clients
+from .clients import Clients, clients_of
 from .tool_schema import tool_name, unique_names
 
 if TYPE_CHECKING:
@@ -65,11 +65,11 @@ class AppPlan:
         return self._description or self.info.description or f"Asks the Dify app {self.info.name!r}."
 
 
-def clients_of(fields: Mapping[str, Any]) -> Clients:
+def tool_clients(fields: Mapping[str, Any]) -> Clients:
     """The connections of a tool with these fields; a `user` that is told at every call is none of their settings."""
     known = ("client", "async_client", "api_key", "base_url", "user", "timeout", "max_retries")
     given = {name: value for name, value in fields.items() if name in known and not (name == "user" and callable(value))}
-    return Clients.of(given.pop("client", None), given.pop("async_client", None), **given)
+    return clients_of(given.pop("client", None), given.pop("async_client", None), **given)
 
 
 def description_of(info: AppInfo, given: str | None) -> str:
