@@ -1,6 +1,7 @@
 """Several calls to a server as one straight line, written once for both kinds of client.
 
-A flow is a generator. It yields what to do with a client and is sent what came of it; a failure is thrown into it. Calls of
+A flow is a generator. It yields what to do with a client and is sent what came of it; a failure is thrown into it, and so is the cancellation
+of its task, after which it may still make single calls for a few seconds. Calls of
 which none waits for another are yielded together, as a tuple, and made at once, a few at a time. So the order of calls, and what follows from
 their answers, stands in one place.
 """
@@ -19,6 +20,7 @@ from .._sync.paging import Pages
 from ..errors import DifyError
 
 T = TypeVar("T")
+_TO_LEAVE_S: Final = 5.0
 AT_ONCE: Final = 4
 """Calls of one tuple that are under way together; the others wait."""
 Call: TypeAlias = Callable[[Any], Any]
@@ -53,6 +55,10 @@ async def adriven(flow: Flow[T], datasets: Any) -> T:
                 answer = await (_atogether(call, datasets) if isinstance(call, tuple) else _aanswered(call(datasets)))
             except DifyError as error:
                 call = flow.throw(error)
+            except BaseException as leaving:
+                with anyio.move_on_after(_TO_LEAVE_S, shield=True):
+                    await _left(flow, leaving, datasets)
+                raise
             else:
                 call = flow.send(answer)
     except StopIteration as end:
@@ -60,6 +66,22 @@ async def adriven(flow: Flow[T], datasets: Any) -> T:
         return result
     finally:
         flow.close()
+
+
+async def _left(flow: Flow[Any], leaving: BaseException, datasets: Any) -> None:
+    """Tell a flow that it is cancelled, and make the calls by which it sets right what it has begun."""
+    try:
+        call = flow.throw(leaving)
+        while not isinstance(call, tuple):
+            try:
+                answer = await _aanswered(call(datasets))
+            except DifyError as error:
+                call = flow.throw(error)
+            else:
+                call = flow.send(answer)
+    except BaseException as error:
+        if error is not leaving and not isinstance(error, StopIteration):
+            raise
 
 
 def _answered(call: Call, datasets: Any) -> Any:

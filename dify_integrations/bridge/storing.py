@@ -176,12 +176,19 @@ class Store:
         else:
             told |= {"indexing_technique": self.indexing_technique}
             submitted = yield lambda datasets: datasets.documents.create_by_text(self.dataset_id, **told)
+        described = self._description([assignment(submitted.document.id, entry, self.metadata_fields, known)])
         try:
-            yield self._description([assignment(submitted.document.id, entry, self.metadata_fields, known)])
+            yield described
         except DifyError:
             if not plan.updated:  # nobody would find it by its id
                 with suppress(DifyError):
                     yield self._deletion(submitted.document.id)
+            raise
+        except GeneratorExit:
+            raise
+        except BaseException:  # cancelled: the next put must find it
+            with suppress(DifyError):
+                yield described
             raise
         return submitted
 

@@ -6,6 +6,8 @@ import asyncio
 import pickle
 from typing import Any
 
+import anyio
+import httpx
 import pytest
 from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
 from llama_index.core.chat_engine.types import ChatMode
@@ -16,7 +18,7 @@ from llama_index.core.node_parser import TokenTextSplitter
 from llama_index.core.schema import Document, TextNode, TransformComponent
 from llama_index.core.vector_stores.types import MetadataFilter, MetadataFilters
 
-from dify_integrations import AuthenticationError, IndexingFailed, IndexingTimeout, InvalidArgument, NotFound
+from dify_integrations import AsyncDify, AuthenticationError, IndexingFailed, IndexingTimeout, InvalidArgument, NotFound
 from dify_integrations.models.indexing import ProcessRule
 from llamaindex_dify import DifyKnowledgeIndex, DifyKnowledgeSink
 from tests.llamaindex.library import Library
@@ -303,3 +305,46 @@ def test_a_copy_of_a_sink_with_another_knowledge_base_writes_there(library: Libr
     sink.dataset_id = library.shop.id
     sink([REFUNDS])
     assert (len(library.empty.documents), len(library.shop.documents)) == (0, 3)
+
+
+class Describing(httpx.AsyncHTTPTransport):
+    """Never sends the first request that tells a document its id."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reached, self.first = asyncio.Event(), True
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.first and request.method == "POST" and request.url.path.endswith("/documents/metadata"):
+            self.first = False
+            self.reached.set()
+            await asyncio.Event().wait()
+        return await super().handle_async_request(request)
+
+
+@pytest.mark.parametrize("by", ["task", "scope"])
+def test_a_put_that_is_cancelled_leaves_no_document_without_its_id(library: Library, by: str) -> None:
+    """Or putting another text in would make a second document beside it, that nobody finds by its id."""
+
+    async def work() -> None:
+        transport = Describing()
+        async with httpx.AsyncClient(transport=transport) as http:
+            client = AsyncDify(**library.connection, http_client=http)
+            index = DifyKnowledgeIndex(library.empty.id, async_client=client, indexing_poll_s=0.001)
+            if by == "task":
+                put = asyncio.ensure_future(index.ainsert(REFUNDS))
+                await transport.reached.wait()
+                put.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await put
+            else:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(index.ainsert, REFUNDS)
+                    await transport.reached.wait()
+                    group.cancel_scope.cancel()
+            await index.ainsert(Document(id_="refunds", text="Refunds within 60 days."))
+
+    asyncio.run(work())
+    assert names(library.index()) == ["refunds"]
+    (document,) = library.empty.documents
+    assert [segment.content for segment in document.segments] == ["Refunds within 60 days."]
