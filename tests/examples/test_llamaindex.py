@@ -107,7 +107,8 @@ def test_person_is_asked_and_the_workflow_starts_once(capsys: pytest.CaptureFixt
     wanted = calls({"name": "newsletter", "arguments": {"topic": "kayaks"}})
     cast = Cast()
     cast.play("DIFY_API_KEY", lambda turn: tokens("It is out." if "sent: Greetings from Ann." in turn.query else wanted))
-    cast.play("DIFY_REVIEWED_WORKFLOW_KEY", reviewed, "workflow", name="newsletter", inputs_form=[TOPIC])
+    about = {"name": "newsletter", "description": "Sends a newsletter"}
+    cast.play("DIFY_REVIEWED_WORKFLOW_KEY", reviewed, "workflow", inputs_form=[TOPIC], **about)
     with cast.on_stage() as server:
         main_of("llamaindex.human_input")()
     assert capsys.readouterr().out == "Send it? ['Send', 'Discard']\nIt is out.\n"
