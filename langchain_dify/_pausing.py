@@ -19,6 +19,7 @@ from dify_integrations.bridge.pausing import (
     Change,
     Stand,
     asked,
+    asubmit,
     begun,
     broke,
     next_step,
@@ -175,13 +176,7 @@ class AsyncPausingCall(PausingCall):
 
     async def _submit(self, stand: Stand) -> Change:
         self._allow()
-        try:
-            await self._client.forms.submit(**self._mine(stand)["answers"][0], user=self._user)
-        except ANSWERED_ELSEWHERE:
-            pass
-        except REFUSED as error:
-            return refused(stand, error)
-        return submitted(stand)
+        return await asubmit(self._client, self._mine(stand), self._user)
 
     async def _go_on(self, stand: Stand) -> Change:
         run = self._client.workflows.resume(self._mine(stand)["run_id"], user=stand["user"], answered=stand["answered"])

@@ -10,22 +10,21 @@ from typing import Any
 from langchain_core._api import beta
 from langchain_core.documents import Document
 from langchain_core.indexing.base import DeleteResponse, DocumentIndex, UpsertResponse
-from pydantic import Field, field_validator, model_validator
+from pydantic import model_validator
 from typing_extensions import Self, override
 
 from dify_integrations import InvalidArgument
 from dify_integrations.bridge.hits import Hit, SearchOptions
-from dify_integrations.bridge.indexing import Entry, refuse_taken
+from dify_integrations.bridge.indexing import Entry
+from dify_integrations.bridge.store_fields import StoreFields
 from dify_integrations.bridge.storing import Store, Stored
-from dify_integrations.models.datasets import DocForm, IndexingTechnique
-from dify_integrations.models.indexing import ProcessRule
 
 from ._stored import entry_document, found_entry
 from .retrievers import DifyRetriever
 
 
 @beta(message="LangChain may still change what a DocumentIndex is.")
-class DifyDocumentIndex(DifyRetriever, DocumentIndex):
+class DifyDocumentIndex(DifyRetriever, StoreFields, DocumentIndex):
     """Documents in a knowledge base under ids of your own: put in, found, read and deleted by LangChain. Needs Dify ≥ 1.1.1.
 
     Setup:
@@ -55,22 +54,6 @@ class DifyDocumentIndex(DifyRetriever, DocumentIndex):
     `index_metadata`, and the document is named after both (`title (id)`). Texts come back as Dify keeps them: one chunk up to 4000
     tokens, longer ones put together from several; white space around them and signs at their beginning can be missing.
     """
-
-    metadata_fields: list[str] = Field(
-        default_factory=list, description="Metadata that becomes fields of the knowledge base, to filter by: texts and numbers."
-    )
-    process_rule: ProcessRule | None = Field(default=None, description="How texts are cut; one chunk each unless given.")
-    doc_form: DocForm | None = Field(default=None, description="The knowledge base's, where it is not `text_model`.")
-    indexing_technique: IndexingTechnique | None = Field(default=None, description="For a knowledge base without documents.")
-    wait: bool = Field(default=True, description="Whether `upsert` waits until the documents can be found.")
-    indexing_timeout_s: float | None = Field(default=600.0, description="Seconds that one `upsert` waits at most.")
-    indexing_poll_s: float = Field(default=1.0, description="Seconds between the first two looks; later ones are rarer.")
-
-    @field_validator("metadata_fields")
-    @classmethod
-    def _are_free(cls, names: list[str]) -> list[str]:
-        refuse_taken(names)
-        return names
 
     @model_validator(mode="after")
     def _has_one_base(self) -> Self:
@@ -176,16 +159,7 @@ class DifyDocumentIndex(DifyRetriever, DocumentIndex):
 
     @property
     def _store(self) -> Store:
-        return Store(
-            self.clients,
-            self.dataset_id,
-            metadata_fields=self.metadata_fields,
-            process_rule=self.process_rule,
-            doc_form=self.doc_form,
-            indexing_technique=self.indexing_technique,
-            timeout_s=self.indexing_timeout_s,
-            poll_s=self.indexing_poll_s,
-        )
+        return self._store_in(self.clients, self.dataset_id)
 
 
 def _response(stored: Stored) -> UpsertResponse:

@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from dify_integrations.bridge.outputs import asked_text
 from dify_integrations.bridge.pausing import (
-    ANSWERED_ELSEWHERE,
-    REFUSED,
     Change,
     Stand,
     asked,
+    asubmit,
     begun,
     next_step,
     reached,
-    refused,
-    submitted,
 )
 from dify_integrations.errors import DifyError, StreamInterrupted
 
@@ -189,13 +186,7 @@ class PausingCall:
         return {**asked(call, given.response), "asked": [*call["asked"], token]}
 
     async def _submit(self, call: Call) -> Change:
-        try:
-            await self._client.forms.submit(**call["answers"][0], user=self._user)
-        except ANSWERED_ELSEWHERE:
-            pass
-        except REFUSED as error:
-            return refused(call, error)
-        return submitted(call)
+        return await asubmit(self._client, call, self._user)
 
     async def _go_on(self, call: Call) -> Change:
         run = self._client.workflows.resume(call["run_id"], user=call["user"], answered=call["answered"])

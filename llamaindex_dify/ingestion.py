@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from llama_index.core.bridge.pydantic import Field, SecretStr, field_validator, model_validator
+from llama_index.core.bridge.pydantic import SecretStr
 from llama_index.core.schema import BaseNode, TransformComponent
-from typing_extensions import Self, override
+from typing_extensions import override
 
 from dify_integrations import AsyncDify, Dify
-from dify_integrations.bridge.indexing import refuse_taken, refuse_unfit
+from dify_integrations.bridge.store_fields import StoreFields
 from dify_integrations.bridge.storing import Store
 from dify_integrations.models.datasets import DocForm, IndexingTechnique
 from dify_integrations.models.indexing import ProcessRule
@@ -20,7 +20,7 @@ from ._knowledge import KnowledgeComponent
 from ._mapping import entries_of
 
 
-class DifyKnowledgeSink(KnowledgeComponent, TransformComponent):
+class DifyKnowledgeSink(KnowledgeComponent, StoreFields, TransformComponent):
     """Puts the nodes of a pipeline into a knowledge base, and hands them on unchanged.
 
     Nodes of one source become one document under the source's id, each node a chunk, in place of what was there under that
@@ -43,16 +43,6 @@ class DifyKnowledgeSink(KnowledgeComponent, TransformComponent):
         pipeline.run(documents=documents)
         ```
     """
-
-    metadata_fields: list[str] = Field(
-        default_factory=list, description="Metadata that becomes fields of the knowledge base, to filter by: texts and numbers."
-    )
-    process_rule: ProcessRule | None = Field(default=None, description="How texts are cut; without one each node is a chunk.")
-    doc_form: DocForm | None = Field(default=None, description="The knowledge base's, where it is not `text_model`.")
-    indexing_technique: IndexingTechnique | None = Field(default=None, description="For a knowledge base without documents.")
-    wait: bool = Field(default=True, description="Whether to wait until the documents can be found.")
-    indexing_timeout_s: float | None = Field(default=600.0, description="Seconds that one run waits at most.")
-    indexing_poll_s: float = Field(default=1.0, description="Seconds between the first two looks; later ones are rarer.")
 
     def __init__(
         self,
@@ -91,29 +81,9 @@ class DifyKnowledgeSink(KnowledgeComponent, TransformComponent):
             **fields,
         )
 
-    @field_validator("metadata_fields")
-    @classmethod
-    def _are_free(cls, names: list[str]) -> list[str]:
-        refuse_taken(names)
-        return names
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        refuse_unfit(self.process_rule, self.doc_form)
-        return self
-
     @property
     def _store(self) -> Store:
-        return Store(
-            self._clients,
-            self.dataset_id,
-            metadata_fields=tuple(self.metadata_fields),
-            process_rule=self.process_rule,
-            doc_form=self.doc_form,
-            indexing_technique=self.indexing_technique,
-            timeout_s=self.indexing_timeout_s,
-            poll_s=self.indexing_poll_s,
-        )
+        return self._store_in(self._clients, self.dataset_id)
 
     @classmethod
     @override

@@ -17,6 +17,7 @@ from .answers import answers_of
 from .record import pause_record
 
 if TYPE_CHECKING:
+    from .. import AsyncDify
     from ..errors import APIError, StreamInterrupted
     from ..runs.result import RunResult
 
@@ -109,6 +110,17 @@ def refused(stand: Stand, error: APIError) -> Change:
     pause = stand["pause"] or {}
     forms = [form for form in pause["forms"] if form["form_token"] not in stand["answered"]]
     return {"answers": [], "error": f"Dify refused the answer: {error.message}", "pause": {**pause, "forms": forms}}
+
+
+async def asubmit(client: AsyncDify, stand: Stand, user: str | None) -> Change:
+    """Send the first of the answers, in the name of the user; a refusal is kept to be told, every other failure is raised."""
+    try:
+        await client.forms.submit(**stand["answers"][0], user=user)
+    except ANSWERED_ELSEWHERE:
+        pass
+    except REFUSED as error:
+        return refused(stand, error)
+    return submitted(stand)
 
 
 def next_step(stand: Stand) -> NextStep:
