@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import weakref
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
@@ -21,10 +22,32 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class _Client:
-    """A client and what closes it when its loop ends."""
+    """A client, what closes it when its loop ends, and what keeps it as long as its owner is not forgotten.
+
+    A collector that takes an owner out of a cycle would take sockets in the same pass, and warn of them before they are closed.
+    Kept from outside they are let go behind it, and the guard closes them.
+    """
 
     client: httpx.AsyncClient
     guard: AsyncGenerator[None, None] | None = None
+    keeper: weakref.finalize[..., Any] | None = None
+
+    def keep_for(self, owner: object) -> None:
+        self.keeper = weakref.finalize(owner, _forget, self)
+        self.keeper.atexit = False
+
+    def let_go(self) -> None:
+        if self.keeper is not None:
+            self.keeper.detach()
+
+    async def aclose(self) -> None:
+        self.let_go()
+        await self.client.aclose()
+
+
+def _forget(client: _Client) -> None:
+    """Its owner is gone: the guard goes too, and closes it."""
+    client.guard = None
 
 
 class Connections:
@@ -50,8 +73,10 @@ class Connections:
             fresh = _Client(self._make())
             known = self._clients.setdefault(here(), fresh)
             if known is fresh:
-                fresh.guard = await at_end_of_place(fresh.client.aclose)
-                forget_closed(self._clients)
+                fresh.guard = await at_end_of_place(fresh.aclose)
+                fresh.keep_for(self)
+                for gone in forget_closed(self._clients):
+                    gone.let_go()
         return known.client
 
     async def aclose(self) -> None:

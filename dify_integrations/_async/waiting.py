@@ -66,17 +66,21 @@ def by_place() -> MutableMapping[Any, Any]:
     return WeakKeyDictionary()
 
 
-def forget_closed(places: Any) -> None:
+def forget_closed(places: Any) -> list[Any]:
     """Drop the entries of loops that were closed without being shut down: entries keep their loop, and nothing else would end.
 
     LlamaIndex makes such a loop whenever its blocking code runs coroutines inside of a running loop.
 
     Args:
         places: From `by_place`; other threads may be adding to it.
+
+    Returns:
+        The entries.
     """
-    for place in [reference() for reference in places.keyrefs()]:
-        if getattr(place, "is_closed", bool)():  # trio always shuts down
-            places.pop(place, None)
+    closed = [
+        place for place in [ref() for ref in places.keyrefs()] if getattr(place, "is_closed", bool)()
+    ]  # trio always shuts down
+    return [entry for place in closed if (entry := places.pop(place, None)) is not None]
 
 
 async def at_end_of_place(close: Callable[[], Awaitable[None]]) -> AsyncGenerator[None, None]:

@@ -76,6 +76,28 @@ def test_loops_that_are_closed_but_never_shut_down(kind: Kind, serve: Serve) -> 
     assert server.wait_until(lambda: len(server.left) == server.accepted == 6)
 
 
+def test_forgotten_client_while_its_loop_goes_on(kind: Kind, serve: Serve) -> None:
+    """A collector that finds a client in a cycle leaves its idle connections to be closed, instead of warning of them."""
+    server = serve((head(), chunk(kind.whole), LAST, keep))
+
+    async def forgotten() -> None:
+        dify = AsyncDify(base_url=server.url, **OPTIONS)
+        assert (await kind.start(dify).finish()).text == "Hello"
+        cycle: list[Any] = [dify]
+        cycle.append(cycle)
+
+    async def main() -> None:
+        await forgotten()
+        gc.collect()
+        assert await asyncio.to_thread(server.wait_until, lambda: len(server.left) == server.accepted == 1)
+
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        asyncio.run(main())
+        gc.collect()
+    assert [str(warning.message) for warning in told] == []
+
+
 def test_forgotten_async_client_as_its_loop_ends(kind: Kind, serve: Serve) -> None:
     """A client made inside `main()` is forgotten while its loop ends; none of its idle connections is left to the collector."""
     server = serve((head(), chunk(kind.began), 0.01, chunk(kind.more, kind.ended), LAST, keep))
