@@ -50,9 +50,24 @@ NODES: tuple[StreamedEvents, ...] = ("nodes",)
 class AppTool(FunctionTool):
     """A Dify app as a tool; use `DifyWorkflowTool` or `DifyChatTool`."""
 
-    # `_takes`, `_start` and `_text` are not declared abstract: core makes a span of every override of an abstract method.
     _modes: ClassVar[str]
     _asks: ClassVar[bool]
+
+    if TYPE_CHECKING:
+        # Each of the two classes has its own. Not @abstractmethod: core makes a span of every override of one.
+
+        @classmethod
+        def _takes(cls, mode: str) -> bool:
+            """Whether apps of this mode can be such a tool."""
+            ...
+
+        def _start(self, client: Any, request: dict[str, Any]) -> Any:
+            """A run of the app."""
+            ...
+
+        def _text(self, result: RunResult) -> str:
+            """What the app came to."""
+            ...
 
     def __init__(
         self,
@@ -160,11 +175,6 @@ class AppTool(FunctionTool):
         tool._clients = clients
         return tool
 
-    @classmethod
-    def _takes(cls, mode: str) -> bool:
-        """Whether apps of this mode can be such a tool."""
-        raise NotImplementedError
-
     def _described(self, metadata: ToolMetadata) -> Self:
         """The same tool under another name and description."""
         tool = copy.copy(self)
@@ -180,14 +190,6 @@ class AppTool(FunctionTool):
         return ToolMetadata(name=tool_name(name), description=text, fn_schema=self._schema.model, return_direct=return_direct)
 
     # -- calling
-
-    def _start(self, client: Any, request: dict[str, Any]) -> Any:
-        """A run of the app."""
-        raise NotImplementedError
-
-    def _text(self, result: RunResult) -> str:
-        """What the app came to."""
-        raise NotImplementedError
 
     async def _enter(self, request: dict[str, Any], context: Context[Any] | None) -> dict[str, Any]:  # noqa: ARG002  # for those that keep something
         """The request of a call that begins in this workflow."""

@@ -53,6 +53,21 @@ class Conversation:
     turns: OneAtATime = field(default_factory=OneAtATime)
     turn: ChatTurn | None = None
 
+    @contextmanager
+    def beginning_stream(self) -> Iterator[None]:
+        """Around what begins a streamed turn, which its reader ends; when it does not begin, it is nobody's turn.
+
+        Raises:
+            InvalidArgument: A turn is under way.
+        """
+        self.turns.begin_stream()
+        try:
+            yield
+        except BaseException:
+            self.turn = None
+            self.turns.leave()
+            raise
+
 
 class ChatTurn:
     """A question and what comes of it.

@@ -166,17 +166,12 @@ class DifyChatEngine(DifyConversation):
             InvalidArgument: Nothing to ask, or a turn of this engine is under way. Other errors come with the text.
         """
         at = self._conversation(message, chat_history)
-        at.turns.begin_stream()
-        try:
+        with at.beginning_stream():
             if chat_history is not None:
                 self._memory.set(chat_history)
             turn = ChatTurn(at, message, self._app)
             with turn.asking():
                 chunks = self._llm.stream_chat(self._messages(turn), **turn.arguments)
-        except BaseException:
-            at.turn = None
-            at.turns.leave()
-            raise
         return DifyStreamingChatResponse(turn, chunks=self._chunks(turn, chunks))
 
     @_traced
@@ -195,17 +190,12 @@ class DifyChatEngine(DifyConversation):
     async def astream_chat(self, message: str, chat_history: list[ChatMessage] | None = None) -> DifyStreamingChatResponse:
         """As `stream_chat`, without blocking."""
         at = self._conversation(message, chat_history)
-        at.turns.begin_stream()
-        try:
+        with at.beginning_stream():
             if chat_history is not None:
                 await self._memory.aset(chat_history)
             turn = ChatTurn(at, message, self._app)
             with turn.asking():
                 chunks = await self._llm.astream_chat(await self._amessages(turn), **turn.arguments)
-        except BaseException:
-            at.turn = None
-            at.turns.leave()
-            raise
         return DifyStreamingChatResponse(turn, achunks=self._achunks(turn, chunks))
 
     # -- one turn
