@@ -68,18 +68,28 @@ def test_the_same_result(recording: Recording) -> None:
             assert "".join(item.text for item in items if isinstance(item, TextDelta)) == result.text
 
 
-def test_most_texts_can_be_made_whole() -> None:
-    """Else the test above would hold for a client that gives every text up."""
-    lost = 0
-    for case in CASES:
-        recording = case.values[0]
-        told = events(recording)  # type: ignore[arg-type]
+# Workflows broken off within a text that is not one of their outputs as it was said: nothing tells what was missed.
+LOST = {
+    "1.14.2/workflow_file_inputs",
+    "1.14.2/workflow_think.2",
+    "main-2026-06-12/workflow_image_output",
+    "dify-1.14/workflow_file_inputs",
+}
+
+
+def test_texts_of_runs_broken_half_way_can_be_made_whole() -> None:
+    """All but few, which are known; else the test above would hold for a client that gives every text up."""
+    recorded = [case.values[0] for case in CASES]
+    assert len(recorded) > 30
+    lost = []
+    for recording in recorded:
+        assert isinstance(recording, Recording)
+        told = events(recording)
         finish = next(number for number, event in enumerate(told) if event.name == "workflow_finished")
         joint = Resumption()
-        stored = whole(recording).text  # type: ignore[arg-type]
-        list(_broken(joint, fold_for(recording), told[: finish // 2], told[finish : finish + 1], stored))  # type: ignore[arg-type]
-        lost += joint.text_lost
-    assert lost <= len(CASES) // 20, lost
+        list(_broken(joint, fold_for(recording), told[: finish // 2], told[finish : finish + 1], whole(recording).text))
+        lost += [recording.id] if joint.text_lost else []
+    assert lost == [case.id for case in CASES if case.id in LOST]
 
 
 def _broken(
